@@ -1,0 +1,138 @@
+/* libbyzclient: transactions on a Byzantium cluster, every result verified.
+ *
+ * Shaped like libpq: opaque handles, conninfo strings, results that the caller frees. A connection
+ * talks to all 3f+1 replicas and believes what f+1 of them say. Operations run speculatively on one
+ * replica, the coordinator; byz_commit has every other replica run them again on the same snapshot
+ * and compare. Results read inside a transaction are therefore confirmed only when byz_commit
+ * (or a verified byz_rollback) succeeded.
+ *
+ * Thread safety: one connection may be used by one thread at a time; different connections are
+ * independent. The library starts no thread, handles no signal, never logs and never exits.
+ *
+ * Strings are UTF-8. Functions that return int return 0 on success and -1 on failure; then
+ * byz_error_message and byz_sqlstate tell why. */
+#ifndef BYZCLIENT_H
+#define BYZCLIENT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define LIBBYZ_VERSION_MAJOR 0
+#define LIBBYZ_VERSION_MINOR 1
+#define LIBBYZ_HAS_EXEC_PARAMS 1
+#define LIBBYZ_HAS_VERIFIED_ROLLBACK 1
+
+typedef struct byz_conn byz_conn;
+typedef struct byz_result byz_result;
+
+typedef enum { BYZ_CONNECTION_BAD = 0, BYZ_CONNECTION_OK = 1 } byz_status_type;
+
+typedef enum {
+    BYZ_TRANSACTION_NONE = 0, /* no transaction: statements commit by themselves */
+    BYZ_TRANSACTION_OPEN = 1,
+    BYZ_TRANSACTION_FAILED =
+        2, /* a statement failed; only savepoint rollback or byz_rollback help */
+} byz_transaction_status_type;
+
+/* The kinds of Byzantine behaviour that a connection can report. */
+typedef enum {
+    BYZ_SUSPICION_NONE = 0,
+    BYZ_SUSPICION_WRONG_RESULT =
+        1, /* f+1 replicas computed another result than it sent (SQLSTATE BZ001) */
+    BYZ_SUSPICION_UNCONFIRMED = 2, /* its result could not be confirmed; it may be honest (40001) */
+    BYZ_SUSPICION_SILENT = 3,      /* it did not answer in time (BZ002) */
+    BYZ_SUSPICION_WRONG_REPLY = 4, /* its reply to an ordered request contradicts f+1 others' */
+    BYZ_SUSPICION_PROTOCOL = 5,    /* it sent bytes that no correct replica sends */
+} byz_suspicion_type;
+
+/* Connects. `conninfo` is libpq's "keyword = value" syntax; unnamed keywords come from the
+ * environment, then from defaults:
+ *
+ *   config           BYZCONFIG          cluster's configuration file (needed)
+ *   client           BYZCLIENT          name of the client in it (needed)
+ *   key              BYZKEY             file with that client's private key (needed)
+ *   coordinator      BYZCOORDINATOR     "random" (default), "round-robin" or a replica's number
+ *   connect_timeout  BYZCONNECT_TIMEOUT seconds to reach 2f+1 replicas [10]
+ *   request_timeout  BYZREQUEST_TIMEOUT seconds for an ordered request [30]
+ *   operation_timeout BYZOPERATION_TIMEOUT seconds until a silent coordinator is replaced [10]
+ *
+ * Never returns NULL but when memory ran out; check byz_status. Succeeds with 2f+1 replicas
+ * reachable; the others are tried again in the background of later calls. Free with byz_finish. */
+byz_conn *byz_connect(const char *conninfo);
+void byz_finish(byz_conn *conn); /* rolls back an open transaction; NULL does nothing */
+byz_status_type byz_status(const byz_conn *conn);
+byz_transaction_status_type byz_transaction_status(const byz_conn *conn);
+
+/* The last call's error: a text for people (ends in a newline, like libpq's; "" if none), and the
+ * five-character SQLSTATE ("00000" if none). PostgreSQL's own codes, and class BZ: BZ001 a replica
+ * lied, BZ002 a replica is silent, BZ003 no f+1 replicas agree. 08006: too few replicas reachable.
+ * Valid until the next call on conn. */
+const char *byz_error_message(const byz_conn *conn);
+const char *byz_sqlstate(const byz_conn *conn);
+
+/* Which replica misbehaved in the last transaction or call, if one did, and how. -1 and
+ * BYZ_SUSPICION_NONE if none did. The text names replica, statement and reason. */
+int byz_suspect(const byz_conn *conn);
+byz_suspicion_type byz_suspicion(const byz_conn *conn);
+const char *byz_suspicion_message(const byz_conn *conn);
+
+/* BEGIN (figure 2, db_begin): ordered among all replicas; the snapshot is the same on each. */
+int byz_begin(byz_conn *conn);
+/* … with this coordinator, for this transaction. */
+int byz_begin_on(byz_conn *conn, int replica);
+/* The replica that coordinates the open transaction, or -1. */
+int byz_coordinator(const byz_conn *conn);
+
+/* Executes one statement on the coordinator (figure 2, db_op). Without an open transaction it is
+ * run in one of its own and the result is returned only after that committed. Never NULL but when
+ * memory ran out; check byz_result_ok. An SQL error is a result too: byz_result_ok is 0, the
+ * transaction fails as in PostgreSQL. One statement each; no transaction control but savepoints. */
+byz_result *byz_exec(byz_conn *conn, const char *sql);
+/* … with parameters $1, $2, … in text format. types: PostgreSQL type OIDs or NULL (inferred);
+ * values[i] NULL is SQL NULL. */
+byz_result *byz_exec_params(byz_conn *conn, const char *sql, int parameter_count,
+    const uint32_t *types, const char *const *values);
+
+/* COMMIT (figure 2, db_commit): sends the list of operations and result hashes to all replicas and
+ * waits until f+1 report the same outcome. On failure the transaction is over and had no effect,
+ * and byz_sqlstate says why: 40001 (conflict or unconfirmed: retry), BZ001 (byz_suspect lied),
+ * others. One exception: 08007 means that the outcome is not known. */
+int byz_commit(byz_conn *conn);
+/* ROLLBACK. With `verify` the results read are compared as in byz_commit (section 3.4): fails with
+ * BZ001 or 40001 if they cannot be confirmed. The transaction is over in any case. */
+int byz_rollback(byz_conn *conn);
+int byz_rollback_verified(byz_conn *conn);
+
+/* Results. Accessors tolerate indexes out of range (NULL, 0). */
+int byz_result_ok(const byz_result *result);
+const char *byz_result_error_message(const byz_result *result);
+const char *byz_result_sqlstate(const byz_result *result);
+int byz_row_count(const byz_result *result);
+int byz_column_count(const byz_result *result);
+const char *byz_column_name(const byz_result *result, int column);
+uint32_t byz_column_type(const byz_result *result, int column); /* type OID; 0: user-defined */
+int byz_is_null(const byz_result *result, int row, int column);
+const char *byz_value(const byz_result *result, int row, int column); /* text; "" for NULL */
+size_t byz_value_length(const byz_result *result, int row, int column);
+const char *byz_command_tag(const byz_result *result); /* "UPDATE 3" */
+long long byz_affected_rows(const byz_result *result); /* from the tag; 0 if it has none */
+void byz_clear(byz_result *result);                    /* NULL does nothing */
+
+/* Cluster facts. */
+int byz_replica_count(const byz_conn *conn);
+int byz_replica_connected(const byz_conn *conn, int replica);
+/* One replica's own view of itself: "name=value" lines, free with byz_free. NULL on failure. Not
+ * verified: it is that replica speaking. */
+char *byz_replica_status(byz_conn *conn, int replica);
+void byz_free(void *pointer);
+int byz_library_version(void); /* major * 10000 + minor */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

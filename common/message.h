@@ -1,0 +1,320 @@
+/* Every message on the wire: its type, its fields, its canonical encoding.
+ *
+ * docs/protocol.md is the table of messages. Decoding never copies: slices in a decoded struct
+ * borrow from the bytes given. A `…_decode` returns NULL when the bytes are the one canonical
+ * encoding of a valid message, else a constant text that says what is wrong (the sender lies; the
+ * caller counts and drops). Encoding appends to a buffer and fails only through buffer.failed.
+ *
+ * Fields that a receiver must check against its own state (is this replica the primary? is seq
+ * inside the water marks?) are not checked here: here only form and limits. */
+#ifndef BYZ_COMMON_MESSAGE_H
+#define BYZ_COMMON_MESSAGE_H
+
+#include "codec.h"
+#include "crypto.h"
+#include "limits.h"
+
+enum message_type {
+    MESSAGE_INVALID = 0,
+    /* any link, once, first */
+    MESSAGE_HELLO = 1,
+    MESSAGE_GOODBYE = 2, /* why this end closes the link */
+    /* client to replica */
+    MESSAGE_REQUEST = 10,      /* to be ordered: BEGIN, COMMIT, ROLLBACK */
+    MESSAGE_OPERATION = 11,    /* one SQL statement, to the coordinator alone */
+    MESSAGE_STATUS_QUERY = 12, /* empty body */
+    MESSAGE_CANCEL = 13,       /* give up the speculative execution of a transaction */
+    /* replica to client */
+    MESSAGE_REPLY = 20, /* the outcome of an ordered request */
+    MESSAGE_RESULT_COLUMNS = 21,
+    MESSAGE_RESULT_ROWS = 22,
+    MESSAGE_RESULT_END = 23,
+    MESSAGE_STATUS_TEXT = 24, /* "name=value" lines, UTF-8 */
+    /* replica to replica: agreement */
+    MESSAGE_PRE_PREPARE = 30,
+    MESSAGE_PREPARE = 31,
+    MESSAGE_COMMIT = 32,
+    MESSAGE_CHECKPOINT = 33,
+    MESSAGE_STATUS = 34, /* what the sender has; the others send what it lacks */
+    MESSAGE_FETCH = 35,  /* committed batches, please, from the durable log */
+    MESSAGE_BATCH = 36,  /* one committed batch with its outcomes */
+    /* 40..49 are kept for view change and new view */
+    /* replica to replica: execution */
+    MESSAGE_VOTE = 50,
+};
+/* The type's name for logs ("PRE_PREPARE"), or "?" */
+const char *message_name(uint8_t type);
+
+/* ---- links ---- */
+
+enum hello_role { HELLO_INVALID = 0, HELLO_REPLICA = 1, HELLO_CLIENT = 2 };
+
+struct hello {
+    uint16_t version; /* PROTOCOL_VERSION */
+    enum hello_role role;
+    uint16_t id; /* replica index, or index of the client's key in the configuration */
+    uint8_t cluster[DIGEST_BYTES]; /* digest of the configuration: both ends must have the same */
+};
+void hello_encode(struct buffer *b, const struct hello *m);
+const char *hello_decode(struct slice body, struct hello *ret);
+
+struct goodbye {
+    char sqlstate[5];
+    struct slice text; /* UTF-8, at most ERROR_TEXT_BYTES_MAX */
+};
+void goodbye_encode(struct buffer *b, const struct goodbye *m);
+const char *goodbye_decode(struct slice body, struct goodbye *ret);
+
+/* ---- requests ---- */
+
+/* An ordered request. (client, session) is one connection of one client key; number counts the
+ * session's requests from 1 and makes execution exactly-once. The uid of a transaction is
+ * (client, session, number of its BEGIN). */
+struct request {
+    uint16_t client;
+    uint64_t session;
+    uint64_t number;
+    struct slice body; /* an encoded struct order, at most REQUEST_BODY_BYTES_MAX */
+    uint8_t signature[SIGNATURE_BYTES]; /* SIGN_REQUEST over request_signed_part */
+};
+void request_encode(struct buffer *b, const struct request *m);
+const char *request_decode(struct slice body, struct request *ret);
+/* Takes one request off a batch. */
+const char *request_take(struct reader *r, struct request *ret);
+/* The bytes that the signature covers: everything before it. */
+void request_put_signed_part(struct buffer *b, const struct request *m);
+
+enum order_kind { ORDER_INVALID = 0, ORDER_BEGIN = 1, ORDER_COMMIT = 2, ORDER_ROLLBACK = 3 };
+
+/* What a request asks for: figure 2 of the paper, BFT_exec(<BEGIN,…>) and BFT_exec(<COMMIT,…>). */
+struct order {
+    enum order_kind kind;
+    uint16_t coordinator; /* BEGIN: the replica that is to execute the operations */
+    uint64_t transaction; /* COMMIT, ROLLBACK: number of the BEGIN in the same session */
+    uint32_t entry_count; /* COMMIT; ROLLBACK: 0 = not verified (section 3.4) */
+    struct slice entries; /* encoded entries, one after another */
+};
+void order_encode(struct buffer *b, const struct order *m);
+/* Checks the entries too, each of them. */
+const char *order_decode(struct slice body, struct order *ret);
+
+/* A statement with its parameters, as the client sends it. */
+struct statement {
+    struct slice text;        /* UTF-8 without NUL, at most STATEMENT_BYTES_MAX */
+    uint32_t parameter_count; /* at most PARAMETERS_MAX */
+    struct slice parameters;  /* encoded, read with parameter_take */
+};
+struct parameter {
+    uint32_t type_oid; /* 0: PostgreSQL infers it; else below FIRST_USER_OID */
+    bool is_null;
+    struct slice value; /* text format, without NUL */
+};
+void parameter_put(struct buffer *b, const struct parameter *p);
+const char *parameter_take(struct reader *r, struct parameter *ret);
+void statement_put(struct buffer *b, const struct statement *s);
+const char *statement_take(struct reader *r, struct statement *ret);
+
+/* One operation of a transaction's list. */
+struct entry {
+    struct statement statement;
+    struct slice choices;  /* what the coordinator chose (sequence values…); empty in version 1 */
+    uint16_t executor;     /* replica whose result the client received */
+    uint16_t hash_version; /* RESULT_HASH_VERSION */
+    bool failed;           /* the client received an error (so the hash is of a SQLSTATE) */
+    uint8_t result_hash[DIGEST_BYTES];
+};
+void entry_put(struct buffer *b, const struct entry *e);
+const char *entry_take(struct reader *r, struct entry *ret);
+
+/* ---- operations ---- */
+
+struct operation {
+    uint64_t session;
+    uint64_t transaction;
+    uint32_t index; /* place in the transaction's list, from 0 */
+    struct statement statement;
+};
+void operation_encode(struct buffer *b, const struct operation *m);
+const char *operation_decode(struct slice body, struct operation *ret);
+
+/* Gives up the speculative execution (the client moved to another coordinator). */
+struct cancel {
+    uint64_t session;
+    uint64_t transaction;
+};
+void cancel_encode(struct buffer *b, const struct cancel *m);
+const char *cancel_decode(struct slice body, struct cancel *ret);
+
+/* The answer to an operation: COLUMNS, ROWS (any number), END; or END alone. Each carries which. */
+struct result_key {
+    uint64_t session;
+    uint64_t transaction;
+    uint32_t index;
+};
+struct result_columns {
+    struct result_key key;
+    uint32_t count;       /* at most COLUMNS_MAX */
+    struct slice columns; /* read with column_take */
+};
+struct column {
+    struct slice name;
+    uint32_t type_oid; /* 0 for user-defined types */
+};
+void column_put(struct buffer *b, const struct column *c);
+const char *column_take(struct reader *r, struct column *ret);
+void result_columns_encode(struct buffer *b, const struct result_columns *m);
+const char *result_columns_decode(struct slice body, struct result_columns *ret);
+
+struct result_rows {
+    struct result_key key;
+    uint32_t count;
+    struct slice rows; /* each put_bytes(canonical row, see result_hash.h) */
+};
+void result_rows_encode(struct buffer *b, const struct result_rows *m);
+const char *result_rows_decode(struct slice body, struct result_rows *ret);
+
+struct result_end {
+    struct result_key key;
+    bool failed;
+    char sqlstate[5];  /* "00000" when not failed */
+    struct slice text; /* command tag, or the error's text for people */
+    struct slice hint; /* an error's DETAIL and HINT lines for people; may be empty */
+};
+void result_end_encode(struct buffer *b, const struct result_end *m);
+const char *result_end_decode(struct slice body, struct result_end *ret);
+
+/* ---- replies ---- */
+
+enum outcome_kind {
+    OUTCOME_INVALID = 0,
+    OUTCOME_BEGUN = 1,
+    OUTCOME_COMMITTED = 2,
+    OUTCOME_ROLLED_BACK = 3,
+    OUTCOME_ABORTED = 4, /* the transaction is over and had no effect */
+    OUTCOME_REFUSED = 5, /* the request itself was not acceptable; nothing changed */
+};
+
+enum verdict {
+    VERDICT_NONE = 0,      /* nothing to verify */
+    VERDICT_CONFIRMED = 1, /* every result was the one the client received */
+    VERDICT_UNCONFIRMED =
+        2,            /* a result differed, but the statement is not known to be deterministic */
+    VERDICT_LIED = 3, /* a result differed and honest replicas cannot differ here */
+};
+
+/* What an ordered request came to: equal, byte for byte, on all correct replicas. */
+struct outcome {
+    enum outcome_kind kind;
+    enum verdict verdict;
+    char sqlstate[5];   /* "00000" unless aborted or refused */
+    uint32_t statement; /* index of the list entry that failed or differed; else 0 */
+    bool barrier;       /* COMMITTED: it changed the catalogue (DDL, GRANT, TRUNCATE) */
+    uint64_t epoch;     /* BEGUN: of the snapshot; COMMITTED: after this commit; else 0.
+                           Votes carry 0: the ledger fills it in */
+};
+#define OUTCOME_BYTES 20
+void outcome_put(struct buffer *b, const struct outcome *o);
+const char *outcome_take(struct reader *r, struct outcome *ret);
+bool outcome_equal(const struct outcome *a, const struct outcome *b);
+
+struct reply {
+    uint64_t view; /* so that clients know the primary */
+    uint64_t session;
+    uint64_t number;
+    struct slice result; /* an encoded outcome; opaque to agreement */
+};
+void reply_encode(struct buffer *b, const struct reply *m);
+const char *reply_decode(struct slice body, struct reply *ret);
+
+/* ---- agreement ---- */
+
+/* What the replicas agree on at one sequence number. */
+struct batch {
+    uint64_t seq;
+    uint64_t timestamp_us;  /* agreed time: UTC, microseconds since 1970; grows with seq */
+    uint32_t request_count; /* 0: an empty batch, so that time passes */
+    struct slice requests;  /* read with request_take */
+};
+void batch_put(struct buffer *b, const struct batch *m);
+/* Takes a batch and checks the form of every request in it. */
+const char *batch_take(struct reader *r, struct batch *ret);
+/* SHA-256 over the encoded batch: what prepares and commits speak of. */
+void batch_digest(
+    const struct batch *m, struct buffer *scratch, uint8_t ret_digest[static DIGEST_BYTES]);
+
+struct pre_prepare {
+    uint64_t view;
+    struct batch batch;
+    uint8_t signature[SIGNATURE_BYTES]; /* SIGN_PRE_PREPARE over (view, seq, batch digest) */
+};
+void pre_prepare_encode(struct buffer *b, const struct pre_prepare *m);
+const char *pre_prepare_decode(struct slice body, struct pre_prepare *ret);
+
+struct prepare {
+    uint64_t view;
+    uint64_t seq;
+    uint8_t digest[DIGEST_BYTES];
+    uint16_t replica;
+    uint8_t signature[SIGNATURE_BYTES]; /* SIGN_PREPARE over (view, seq, digest, replica) */
+};
+void prepare_encode(struct buffer *b, const struct prepare *m);
+const char *prepare_decode(struct slice body, struct prepare *ret);
+/* What pre-prepare and prepare signatures cover. */
+void phase_put_signed_part(struct buffer *b, uint64_t view, uint64_t seq,
+    const uint8_t digest[static DIGEST_BYTES], uint16_t replica);
+
+struct commit {
+    uint64_t view;
+    uint64_t seq;
+    uint8_t digest[DIGEST_BYTES];
+};
+void commit_encode(struct buffer *b, const struct commit *m);
+const char *commit_decode(struct slice body, struct commit *ret);
+
+struct checkpoint {
+    uint64_t seq;
+    uint8_t digest[DIGEST_BYTES]; /* of the agreed state after executing seq */
+    uint16_t replica;
+    uint8_t signature[SIGNATURE_BYTES]; /* SIGN_CHECKPOINT over (seq, digest, replica) */
+};
+void checkpoint_encode(struct buffer *b, const struct checkpoint *m);
+const char *checkpoint_decode(struct slice body, struct checkpoint *ret);
+void checkpoint_put_signed_part(struct buffer *b, const struct checkpoint *m);
+
+struct status {
+    uint64_t view;
+    uint64_t delivered; /* last sequence number that the sender has as committed, without a gap */
+    uint64_t executed;  /* last one that its database has executed */
+    uint64_t stable;    /* its last stable checkpoint */
+};
+void status_encode(struct buffer *b, const struct status *m);
+const char *status_decode(struct slice body, struct status *ret);
+
+struct fetch {
+    uint64_t seq;   /* first batch wanted */
+    uint32_t count; /* at most FETCH_BATCHES_MAX */
+};
+void fetch_encode(struct buffer *b, const struct fetch *m);
+const char *fetch_decode(struct slice body, struct fetch *ret);
+
+/* A batch that the sender says is committed. f+1 senders with the same batch make it so. */
+struct fetched {
+    struct batch batch;
+    uint32_t outcome_count; /* 0 when the sender has not executed it, else one per request */
+    struct slice outcomes;  /* read with outcome_take */
+};
+void fetched_encode(struct buffer *b, const struct fetched *m);
+const char *fetched_decode(struct slice body, struct fetched *ret);
+
+/* ---- execution ---- */
+
+/* What the sender's execution of one COMMIT or ROLLBACK came to (proxy/exec/README.md). */
+struct vote {
+    uint64_t seq;
+    uint32_t index; /* of the request in the batch */
+    struct outcome outcome;
+};
+void vote_encode(struct buffer *b, const struct vote *m);
+const char *vote_decode(struct slice body, struct vote *ret);
+
+#endif
