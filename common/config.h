@@ -10,13 +10,16 @@
  *     client "demo" { public_key = "<64 hex digits>" }
  *     setting "work_mem" { value = "4MB" }   # must be equal in every replica's PostgreSQL
  *
- * Parsed with libconfuse. Errors name file and line. The digest of the canonical content (not of
- * the file's bytes) is the cluster's identity: links and signatures carry it. */
+ * Parsed with libconfuse. Errors name file and line. Two digests of the canonical content (not of
+ * the file's bytes) matter. The identity says which cluster this is: stores, databases and
+ * signatures are bound to it, so that they outlive a change of limits, addresses or clients. The
+ * digest covers everything: links carry it, so that nodes with different files do not work
+ * together. */
 #ifndef BYZ_COMMON_CONFIG_H
 #define BYZ_COMMON_CONFIG_H
 
-#include "codec.h"
-#include "limits.h"
+#include "common/codec.h"
+#include "common/limits.h"
 
 #define SETTINGS_MAX 128
 #define HOST_BYTES_MAX 255
@@ -50,8 +53,8 @@ struct config {
     unsigned window;                /* [256] sequence numbers between the water marks */
     unsigned checkpoint_interval;   /* [64] batches; window >= 2 * checkpoint_interval */
     unsigned batch_requests_max;    /* [64] */
-    unsigned batch_bytes_max;       /* [1 MiB] */
-    unsigned batches_in_flight_max; /* [4] */
+    unsigned batch_bytes_max;       /* [1 MiB + 4 KiB] holds at least one request of any size */
+    unsigned batches_in_flight_max; /* [2] proposed and not yet executed */
     unsigned clock_skew_ms_max;     /* [10000] a backup refuses batches further from its clock */
     unsigned heartbeat_ms;  /* [250] status messages; empty batches while transactions are open */
     unsigned retransmit_ms; /* [200] */
@@ -71,7 +74,8 @@ struct config {
     struct config_replica replicas[REPLICAS_MAX];
     struct config_client *clients; /* client_count of them, owned */
     struct config_setting settings[SETTINGS_MAX];
-    uint8_t digest[DIGEST_BYTES];
+    uint8_t identity[DIGEST_BYTES]; /* who the cluster is: name, faults, replicas' keys */
+    uint8_t digest[DIGEST_BYTES];   /* of everything: every node must run the same file */
 };
 
 /* Reads and checks a file. On failure returns NULL and writes a one-line message beginning

@@ -6,7 +6,7 @@
 #ifndef BYZ_COMMON_CRYPTO_H
 #define BYZ_COMMON_CRYPTO_H
 
-#include "limits.h"
+#include "common/limits.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,7 +24,7 @@ void hasher_start(struct hasher *h);
 void hasher_add(struct hasher *h, const void *data, size_t size);
 void hasher_finish(struct hasher *h, uint8_t ret_digest[static DIGEST_BYTES]);
 
-/* A node's private key. */
+/* A node's private key, Ed25519. */
 struct private_key;
 struct private_key *private_key_generate(void);
 /* Reads a PEM (PKCS#8) file. On failure returns NULL and puts a message that names the file into
@@ -51,8 +51,8 @@ enum signature_purpose {
     SIGN_CHECKPOINT = 4,
 };
 
-/* Both hash domain || purpose || data first (SHA-256) and sign the digest; `domain` is the digest
- * of the cluster's configuration. */
+/* Both hash domain || purpose || data first (SHA-256) and sign the digest; `domain` is the
+ * cluster's identity (config.h). */
 void sign(const struct private_key *key, const uint8_t domain[static DIGEST_BYTES],
     enum signature_purpose purpose, const void *data, size_t size,
     uint8_t ret_signature[static SIGNATURE_BYTES]);

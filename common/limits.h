@@ -19,13 +19,15 @@
 #define PUBLIC_KEY_BYTES 32
 #define SIGNATURE_BYTES 64
 
-/* Wire. A frame is a 4-byte length, a type byte and a body. */
+/* Wire. A frame is a 4-byte length (of the body alone), a type byte and a body. */
 #define FRAME_HEADER_BYTES 5
 #define FRAME_BODY_BYTES_MAX (4 << 20)
 #define REQUEST_BODY_BYTES_MAX (1 << 20) /* one ordered request: a whole COMMIT list */
 #define REQUEST_OVERHEAD_BYTES 96        /* client, session, number, length, signature */
 #define BATCH_REQUESTS_MAX 256
-#define BATCH_BYTES_MAX (2 << 20)
+#define BATCH_HEADER_BYTES 20     /* sequence number, timestamp, count */
+#define BATCH_BYTES_MAX (2 << 20) /* one encoded batch */
+#define BATCH_BYTES_MIN (BATCH_HEADER_BYTES + REQUEST_BODY_BYTES_MAX + REQUEST_OVERHEAD_BYTES)
 #define FETCH_BATCHES_MAX 32 /* batches answered to one FETCH */
 
 /* Statements of a transaction. */
@@ -46,8 +48,7 @@
 #define WINDOW_MAX 1024 /* sequence numbers between the water marks */
 #define SESSIONS_PER_CLIENT_MAX 4096
 
-_Static_assert(REQUEST_BODY_BYTES_MAX + REQUEST_OVERHEAD_BYTES < BATCH_BYTES_MAX,
-    "the largest request fits in a batch");
+_Static_assert(BATCH_BYTES_MIN <= BATCH_BYTES_MAX, "the largest request fits in a batch");
 _Static_assert(BATCH_BYTES_MAX + 4096 < FRAME_BODY_BYTES_MAX, "the largest batch fits in a frame");
 _Static_assert(STATEMENT_BYTES_MAX + CHOICES_BYTES_MAX + 4096 < REQUEST_BODY_BYTES_MAX,
     "a transaction of one statement fits in a request");

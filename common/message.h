@@ -3,16 +3,18 @@
  * docs/protocol.md is the table of messages. Decoding never copies: slices in a decoded struct
  * borrow from the bytes given. A `…_decode` returns NULL when the bytes are the one canonical
  * encoding of a valid message, else a constant text that says what is wrong (the sender lies; the
- * caller counts and drops). Encoding appends to a buffer and fails only through buffer.failed.
+ * caller counts and drops), and leaves *ret as it was. Encoding appends to a buffer and fails only
+ * through buffer.failed. It does not check limits: a message beyond them is refused by its
+ * receiver. Only texts for people are cut to their limit.
  *
  * Fields that a receiver must check against its own state (is this replica the primary? is seq
  * inside the water marks?) are not checked here: here only form and limits. */
 #ifndef BYZ_COMMON_MESSAGE_H
 #define BYZ_COMMON_MESSAGE_H
 
-#include "codec.h"
-#include "crypto.h"
-#include "limits.h"
+#include "common/codec.h"
+#include "common/crypto.h"
+#include "common/limits.h"
 
 enum message_type {
     MESSAGE_INVALID = 0,
@@ -79,7 +81,7 @@ struct request {
 };
 void request_encode(struct buffer *b, const struct request *m);
 const char *request_decode(struct slice body, struct request *ret);
-/* Takes one request off a batch. */
+/* Takes one request off a batch. The body is opaque here: order_decode is the executor's. */
 const char *request_take(struct reader *r, struct request *ret);
 /* The bytes that the signature covers: everything before it. */
 void request_put_signed_part(struct buffer *b, const struct request *m);
@@ -238,7 +240,8 @@ struct batch {
 void batch_put(struct buffer *b, const struct batch *m);
 /* Takes a batch and checks the form of every request in it. */
 const char *batch_take(struct reader *r, struct batch *ret);
-/* SHA-256 over the encoded batch: what prepares and commits speak of. */
+/* SHA-256 over the encoded batch: what prepares and commits speak of. `scratch` must be able to
+ * hold the batch: reserve BATCH_BYTES_MAX once. */
 void batch_digest(
     const struct batch *m, struct buffer *scratch, uint8_t ret_digest[static DIGEST_BYTES]);
 
@@ -301,8 +304,12 @@ const char *fetch_decode(struct slice body, struct fetch *ret);
 struct fetched {
     struct batch batch;
     uint32_t outcome_count; /* 0 when the sender has not executed it, else one per request */
-    struct slice outcomes;  /* read with outcome_take */
+    struct slice outcomes;  /* read with fetched_outcome_take */
 };
+/* A request that was executed before (exactly-once) has no outcome here: twenty zero bytes, taken
+ * as an outcome of kind OUTCOME_INVALID. */
+void outcome_put_skipped(struct buffer *b);
+const char *fetched_outcome_take(struct reader *r, struct outcome *ret);
 void fetched_encode(struct buffer *b, const struct fetched *m);
 const char *fetched_decode(struct slice body, struct fetched *ret);
 

@@ -7,8 +7,8 @@
 #ifndef BYZ_COMMON_TLS_H
 #define BYZ_COMMON_TLS_H
 
-#include "config.h"
-#include "crypto.h"
+#include "common/config.h"
+#include "common/crypto.h"
 
 #include <openssl/types.h>
 
