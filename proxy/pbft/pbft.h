@@ -31,6 +31,9 @@ struct pbft_crypto {
         const uint8_t signature[static SIGNATURE_BYTES]);
 };
 
+#define PBFT_PENDING_BYTES (64u << 20)
+#define PBFT_APP_STATE_BYTES (48u << 20) /* a million open transactions */
+
 struct pbft_options {
     unsigned faults;       /* f; n = 3f+1 */
     unsigned self;         /* this replica's index */
@@ -41,6 +44,8 @@ struct pbft_options {
     unsigned batch_bytes_max;
     unsigned batches_in_flight_max;
     unsigned sessions_per_client_max;
+    size_t pending_bytes_max;   /* requests not yet ordered; 0: PBFT_PENDING_BYTES */
+    size_t app_state_bytes_max; /* the executor's part of a checkpoint; 0: PBFT_APP_STATE_BYTES */
     uint64_t clock_skew_us_max;
     uint64_t heartbeat_us;
     uint64_t retransmit_us;
@@ -83,7 +88,8 @@ enum pbft_record_type {
                           in the same form); must be durable before its PREPARE leaves */
     PBFT_RECORD_COMMITTED, /* key seq: empty value; the batch at seq is committed. May be lazy */
     PBFT_RECORD_OUTCOMES,  /* key seq: the results, count and put_bytes each. May be lazy */
-    PBFT_RECORD_STATE, /* key seq: checkpoint: client table and the executor's state. May be lazy */
+    PBFT_RECORD_STATE, /* key seq: a stable checkpoint: client table and the executor's state. May
+                          be lazy */
     /* kept for view change: PBFT_RECORD_VIEW … */
 };
 
@@ -135,8 +141,9 @@ struct pbft_update {
     bool fetch;          /* this replica has fallen behind: FETCH messages are among the sends */
     bool refused;        /* PBFT_REQUEST: the pending table is full; the client will send again */
     const char *invalid; /* the event's sender lied or is confused: why (constant text); count it */
-    const char *diverged; /* 2f+1 others agree on a checkpoint that differs from ours: why. Once set
-                             the core delivers and votes no more: the driver must tell the DBA */
+    const char *diverged; /* 2f+1 others agree on a checkpoint that differs from ours: why. From
+                             then on it is set in every update, and the core delivers and votes no
+                             more: the driver must tell the DBA */
 };
 
 /* ---- life ---- */
@@ -166,11 +173,12 @@ struct pbft_info {
     unsigned primary;
     uint64_t delivered; /* last sequence number handed to the executor */
     uint64_t executed;
-    uint64_t stable;                      /* low water mark */
-    unsigned pending;                     /* requests not yet ordered */
-    unsigned in_flight;                   /* proposed, not yet committed */
-    uint64_t peer_executed[REPLICAS_MAX]; /* as they last said */
-    uint64_t timestamp_us;                /* agreed time of the last delivered batch */
+    uint64_t stable;                       /* low water mark */
+    unsigned pending;                      /* requests not yet ordered */
+    unsigned in_flight;                    /* agreed on or proposed, not yet executed */
+    uint64_t peer_delivered[REPLICAS_MAX]; /* as they last said */
+    uint64_t peer_executed[REPLICAS_MAX];  /* … */
+    uint64_t timestamp_us;                 /* agreed time of the last delivered batch */
 };
 void pbft_info(const struct pbft *core, struct pbft_info *ret);
 

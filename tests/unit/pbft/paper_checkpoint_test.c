@@ -1,0 +1,676 @@
+/* Garbage collection (section 4.3 of the PBFT paper), retransmission, catching up, and coming
+ * back from the durable log. */
+#include "proxy/pbft/core.h"
+#include "tests/unit/pbft/forge.h"
+#include "tests/unit/pbft/single.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+/* ---- checkpoints ---- */
+
+static void own_digest(const struct single *s, uint8_t ret[static DIGEST_BYTES])
+{
+    struct checkpoint m;
+    const struct pbft_send *send = single_send_of(s, MESSAGE_CHECKPOINT);
+    assert_non_null(send);
+    assert_null(checkpoint_decode(send->body, &m));
+    memcpy(ret, m.digest, DIGEST_BYTES);
+}
+
+static void checkpoint_from(
+    struct single *s, unsigned peer, uint64_t seq, const uint8_t digest[static DIGEST_BYTES])
+{
+    forge_checkpoint(&s->out, peer, seq, digest);
+    single_message(s, peer, MESSAGE_CHECKPOINT);
+}
+
+static void fetched(struct single *s, unsigned from, const struct batch *batch)
+{
+    forge_fetched(&s->out, batch);
+    single_message(s, from, MESSAGE_BATCH);
+}
+
+static void castro_liskov_4_3_checkpoint_every_interval(void **state)
+{
+    struct single *s = single_new(1, 1);
+    single_run(s, 0, 3);
+    assert_int_equal(single_sent(s, MESSAGE_CHECKPOINT), 0);
+    struct batch batch = single_batch(s, 4);
+    single_agree(s, &batch);
+    assert_true(s->update.deliveries[0].checkpoint);
+    single_executed(s, 4, NULL, 1);
+    const struct pbft_send *send = single_send_of(s, MESSAGE_CHECKPOINT);
+    assert_non_null(send);
+    assert_int_equal(send->to, PBFT_TO_ALL);
+    struct checkpoint m;
+    assert_null(checkpoint_decode(send->body, &m));
+    assert_int_equal(m.seq, 4);
+    assert_int_equal(m.replica, 1);
+    single_free(s);
+}
+
+static void stable_needs(unsigned faults)
+{
+    struct single *s = single_new(1, faults);
+    single_run(s, 0, 4);
+    uint8_t digest[DIGEST_BYTES];
+    own_digest(s, digest);
+    for (unsigned peer = 2; peer < 2 * faults + 1; peer++) {
+        checkpoint_from(s, peer, 4, digest);
+        checkpoint_from(s, peer, 4, digest); /* again: not another replica */
+        assert_int_equal(single_info(s).stable, 0);
+    }
+    checkpoint_from(s, 2 * faults + 1, 4, digest);
+    assert_int_equal(single_info(s).stable, 4);
+    const struct pbft_record *record = single_record_of(s, PBFT_RECORD_STATE);
+    assert_non_null(record);
+    assert_int_equal(record->seq, 4);
+    single_free(s);
+}
+
+static void castro_liskov_4_3_stable_needs_2f_plus_1_matching_checkpoints(void **state)
+{
+    stable_needs(1);
+    stable_needs(2);
+}
+
+static void stability_needs_the_own_execution(void **state)
+{
+    struct single *s = single_new(1, 1);
+    single_run(s, 0, 4);
+    uint8_t digest[DIGEST_BYTES];
+    own_digest(s, digest);
+    single_restart(s);
+    single_run(s, 0, 3);
+    checkpoint_from(s, 0, 4, digest);
+    checkpoint_from(s, 2, 4, digest);
+    checkpoint_from(s, 3, 4, digest);
+    assert_int_equal(single_info(s).stable, 0);
+    single_run(s, 3, 4);
+    assert_int_equal(single_info(s).stable, 4);
+    single_free(s);
+}
+
+static void castro_liskov_4_3_checkpoint_must_be_signed_by_its_sender(void **state)
+{
+    struct single *s = single_new(1, 1);
+    single_run(s, 0, 4);
+    uint8_t digest[DIGEST_BYTES];
+    own_digest(s, digest);
+    checkpoint_from(s, 2, 4, digest);
+    forge_checkpoint(&s->out, 3, 4, digest);
+    single_message(s, 0, MESSAGE_CHECKPOINT);
+    assert_string_equal(s->update.invalid, "checkpoint of another replica");
+    s->out.data[s->out.size - 1] ^= 1;
+    single_message(s, 3, MESSAGE_CHECKPOINT);
+    assert_string_equal(s->update.invalid, "checkpoint with a wrong signature");
+    assert_int_equal(single_info(s).stable, 0);
+    single_free(s);
+}
+
+static void a_second_different_checkpoint_is_a_lie(void **state)
+{
+    struct single *s = single_new(1, 1);
+    uint8_t digest[DIGEST_BYTES] = {1};
+    checkpoint_from(s, 2, 4, digest);
+    assert_null(s->update.invalid);
+    digest[0] = 2;
+    checkpoint_from(s, 2, 4, digest);
+    assert_string_equal(s->update.invalid, "a second, different checkpoint");
+    checkpoint_from(s, 3, 5, digest);
+    assert_string_equal(s->update.invalid, "no checkpoint at this sequence number");
+    single_free(s);
+}
+
+static void slots_up_to_a_stable_checkpoint_are_used_again(void **state)
+{
+    struct single *s = single_new(1, 1);
+    single_run(s, 0, 4);
+    uint8_t digest[DIGEST_BYTES];
+    own_digest(s, digest);
+    struct batch batch = single_batch(s, 20);
+    single_pre_prepare(s, &batch);
+    assert_int_equal(single_sent(s, MESSAGE_PREPARE), 0);
+    checkpoint_from(s, 2, 4, digest);
+    checkpoint_from(s, 3, 4, digest);
+    batch = single_batch(s, 20);
+    single_pre_prepare(s, &batch);
+    assert_int_equal(single_sent(s, MESSAGE_PREPARE), 1);
+    /* Below the low water mark nothing is accepted any more. */
+    batch = single_batch(s, 4);
+    single_pre_prepare(s, &batch);
+    assert_int_equal(single_sent(s, MESSAGE_PREPARE), 0);
+    single_free(s);
+}
+
+static void a_replica_whose_state_2f_plus_1_others_contradict_stops(void **state)
+{
+    struct single *s = single_new(1, 1);
+    single_run(s, 0, 4);
+    uint8_t digest[DIGEST_BYTES] = {1};
+    checkpoint_from(s, 0, 4, digest);
+    checkpoint_from(s, 2, 4, digest);
+    assert_null(s->update.diverged);
+    checkpoint_from(s, 3, 4, digest);
+    assert_non_null(s->update.diverged);
+    struct batch batch = single_batch(s, 5);
+    single_pre_prepare(s, &batch);
+    assert_int_equal(s->update.persist_count, 0);
+    assert_int_equal(s->update.send_count, 0);
+    single_ask(s, 0, 5, 4); /* not even a cached reply: its word is worth nothing */
+    assert_int_equal(s->update.reply_count, 0);
+    assert_non_null(s->update.diverged);
+    assert_true(pbft_deadline(s->core) == UINT64_MAX);
+    single_free(s);
+}
+
+static void the_window_bounds_what_is_proposed(void **state)
+{
+    struct pbft_options options = single_options(0, 1);
+    options.batches_in_flight_max = 16;
+    struct single *s = single_new_with(&options);
+    for (uint64_t session = 1; session <= 20; session++)
+        single_ask(s, 1, session, 1);
+    assert_int_equal(single_info(s).in_flight, 16);
+    assert_null(slots_at(&s->core->slots, 17));
+    single_free(s);
+}
+
+/* ---- retransmission ---- */
+
+static void status_brings_what_its_sender_lacks(void **state)
+{
+    struct single *s = single_new(1, 1);
+    single_run(s, 0, 2);
+    single_tick(s, SINGLE_RETRANSMIT_US);
+    single_status(s, 2, 0, 0, 0);
+    assert_int_equal(single_sent(s, MESSAGE_PREPARE), 2);
+    assert_int_equal(single_sent(s, MESSAGE_COMMIT), 2);
+    for (unsigned i = 0; i < s->update.send_count; i++)
+        assert_int_equal(s->update.sends[i].to, 2);
+    single_free(s);
+}
+
+static void a_backup_passes_proposals_on_only_to_a_peer_that_is_stuck(void **state)
+{
+    struct single *s = single_new(1, 1);
+    single_run(s, 0, 1);
+    single_tick(s, SINGLE_RETRANSMIT_US);
+    single_status(s, 2, 1, 1, 0);
+    single_tick(s, SINGLE_RETRANSMIT_US);
+    single_status(s, 2, 0, 0, 0);
+    assert_int_equal(single_sent(s, MESSAGE_PRE_PREPARE), 0);
+    single_tick(s, SINGLE_RETRANSMIT_US);
+    single_status(s, 2, 0, 0, 0);
+    assert_int_equal(single_sent(s, MESSAGE_PRE_PREPARE), 1);
+    single_tick(s, SINGLE_RETRANSMIT_US);
+    single_status(s, 0, 0, 0, 0); /* never back to the primary */
+    assert_int_equal(single_sent(s, MESSAGE_PRE_PREPARE), 0);
+    single_free(s);
+}
+
+static void a_peer_cannot_make_a_replica_flood(void **state)
+{
+    struct single *s = single_new(1, 1);
+    single_run(s, 0, 3);
+    single_tick(s, SINGLE_RETRANSMIT_US);
+    single_status(s, 2, 0, 0, 0);
+    assert_int_equal(single_sent(s, MESSAGE_COMMIT), 3);
+    for (unsigned i = 0; i < 5; i++) {
+        single_status(s, 2, 0, 0, 0);
+        assert_int_equal(single_sent(s, MESSAGE_COMMIT), 0);
+        assert_int_equal(single_sent(s, MESSAGE_CHECKPOINT), 0);
+    }
+    single_tick(s, SINGLE_RETRANSMIT_US);
+    single_status(s, 2, 0, 0, 0);
+    assert_int_equal(single_sent(s, MESSAGE_COMMIT), 3);
+    single_free(s);
+}
+
+static void one_status_is_answered_with_a_bounded_number_of_slots(void **state)
+{
+    struct pbft_options options = single_options(1, 1);
+    options.window = 64;
+    options.checkpoint_interval = 32;
+    struct single *s = single_new_with(&options);
+    single_run(s, 0, 20);
+    single_tick(s, SINGLE_RETRANSMIT_US);
+    single_status(s, 2, 0, 0, 0);
+    assert_int_equal(single_sent(s, MESSAGE_COMMIT), 16);
+    single_status(s, 2, 0, 0, 0); /* the rest of the same round */
+    assert_int_equal(single_sent(s, MESSAGE_COMMIT), 4);
+    single_free(s);
+}
+
+static void one_status_is_answered_with_a_bounded_number_of_bytes(void **state)
+{
+    static char large[1000 << 10];
+    memset(large, 'x', sizeof large - 1);
+    struct pbft_options options = single_options(0, 1);
+    options.batches_in_flight_max = 16;
+    struct single *s = single_new_with(&options);
+    for (uint64_t session = 1; session <= 10; session++) {
+        buffer_clear(&s->requests);
+        struct request r = forge_request(&s->requests, 1, session, 1, large);
+        single_request(s, &r);
+        assert_int_equal(single_sent(s, MESSAGE_PRE_PREPARE), 1);
+        /* It is ordered elsewhere, as it were: make room in the pending table. */
+        pending_done(&s->core->pending, 1, session, 1);
+    }
+    single_tick(s, SINGLE_RETRANSMIT_US);
+    single_status(s, 2, 0, 0, 0);
+    assert_int_equal(single_sent(s, MESSAGE_PRE_PREPARE), 5);
+    single_free(s);
+}
+
+static void a_status_that_contradicts_itself_is_dropped(void **state)
+{
+    struct single *s = single_new(1, 1);
+    single_status(s, 2, 5, 6, 4);
+    assert_string_equal(s->update.invalid, "status that contradicts itself");
+    single_status(s, 2, 6, 5, 6);
+    assert_string_equal(s->update.invalid, "status that contradicts itself");
+    assert_int_equal(single_info(s).peer_executed[2], 0);
+    single_free(s);
+}
+
+static void the_largest_numbers_are_harmless(void **state)
+{
+    struct single *s = single_new(1, 1);
+    single_run(s, 0, 8);
+    single_status(s, 3, 8, 8, 4);
+    single_status(s, 0, 8, 8, 4);
+    assert_int_equal(single_info(s).stable, 4);
+    single_status(s, 2, UINT64_MAX, UINT64_MAX, UINT64_MAX);
+    assert_int_equal(s->update.send_count, 0);
+    assert_int_equal(single_info(s).stable, 4);
+    uint8_t digest[DIGEST_BYTES] = {1};
+    forge_prepare(&s->out, 2, 0, UINT64_MAX, digest);
+    single_message(s, 2, MESSAGE_PREPARE);
+    forge_commit(&s->out, 0, UINT64_MAX, digest);
+    single_message(s, 2, MESSAGE_COMMIT);
+    checkpoint_from(s, 2, UINT64_MAX - UINT64_MAX % 4, digest);
+    struct batch batch = forge_batch(UINT64_MAX, UINT64_MAX, 0, NULL);
+    single_pre_prepare(s, &batch);
+    fetched(s, 2, &batch);
+    assert_int_equal(s->update.persist_count, 0);
+    single_free(s);
+}
+
+static void status_is_sent_sooner_while_something_is_outstanding(void **state)
+{
+    struct single *s = single_new(1, 1);
+    single_tick(s, 0);
+    assert_int_equal(single_sent(s, MESSAGE_STATUS), 1);
+    assert_true(pbft_deadline(s->core) == s->now_us + SINGLE_HEARTBEAT_US);
+    struct batch batch = single_batch(s, 1);
+    single_pre_prepare(s, &batch);
+    assert_true(pbft_deadline(s->core) == s->now_us + SINGLE_RETRANSMIT_US);
+    single_free(s);
+}
+
+static void checkpoints_are_sent_again_to_who_lacks_them(void **state)
+{
+    struct single *s = single_new(1, 1);
+    single_run(s, 0, 4);
+    single_tick(s, SINGLE_RETRANSMIT_US);
+    single_status(s, 2, 4, 4, 0);
+    assert_int_equal(single_sent(s, MESSAGE_CHECKPOINT), 1);
+    single_tick(s, SINGLE_RETRANSMIT_US);
+    single_status(s, 2, 4, 4, 4);
+    assert_int_equal(single_sent(s, MESSAGE_CHECKPOINT), 0);
+    single_free(s);
+}
+
+/* ---- catching up ---- */
+
+static void one_peer_alone_cannot_start_a_fetch(void **state)
+{
+    struct single *s = single_new(1, 1);
+    single_status(s, 2, UINT64_MAX, 5, 4);
+    for (unsigned i = 0; i < 10; i++) {
+        single_tick(s, SINGLE_RETRANSMIT_US);
+        assert_int_equal(single_sent(s, MESSAGE_FETCH), 0);
+    }
+    single_free(s);
+}
+
+static void f_plus_1_peers_ahead_without_progress_start_a_fetch(void **state)
+{
+    struct single *s = single_new(1, 1);
+    single_status(s, 2, 7, 7, 0);
+    single_status(s, 3, 9, 9, 0);
+    single_tick(s, 2 * SINGLE_RETRANSMIT_US);
+    assert_false(s->update.fetch);
+    single_tick(s, SINGLE_RETRANSMIT_US);
+    assert_true(s->update.fetch);
+    assert_int_equal(single_sent(s, MESSAGE_FETCH), 2);
+    struct fetch m;
+    assert_null(fetch_decode(single_send_of(s, MESSAGE_FETCH)->body, &m));
+    assert_int_equal(m.seq, 1);
+    assert_int_equal(m.count, 7); /* what f+1 say exists */
+    single_tick(s, 0);
+    assert_false(s->update.fetch);
+    single_free(s);
+}
+
+static void f_plus_1_equal_fetched_batches_are_final(void **state)
+{
+    struct single *s = single_new(1, 1);
+    struct batch batch = forge_batch(1, 77, 0, NULL); /* old: the clock does not matter here */
+    fetched(s, 2, &batch);
+    fetched(s, 2, &batch);
+    assert_int_equal(s->update.delivery_count, 0);
+    struct batch other = forge_batch(1, 78, 0, NULL);
+    fetched(s, 3, &other);
+    assert_int_equal(s->update.delivery_count, 0);
+    fetched(s, 3, &batch);
+    assert_string_equal(s->update.invalid, "a second, different final batch");
+    fetched(s, 0, &batch);
+    assert_int_equal(s->update.delivery_count, 1);
+    const struct pbft_record *record = single_record_of(s, PBFT_RECORD_BATCH);
+    assert_non_null(record);
+    assert_true(record->durable);
+    assert_non_null(single_record_of(s, PBFT_RECORD_COMMITTED));
+    single_free(s);
+}
+
+static void a_fetched_batch_wins_over_what_a_faulty_primary_said(void **state)
+{
+    struct single *s = single_new(1, 1);
+    struct batch batch = single_batch(s, 1);
+    single_pre_prepare(s, &batch);
+    struct batch final = forge_batch(1, SINGLE_CLOCK_US + 1, 0, NULL);
+    fetched(s, 2, &final);
+    fetched(s, 3, &final);
+    assert_int_equal(s->update.delivery_count, 1);
+    assert_int_equal(s->update.deliveries[0].batch.request_count, 0);
+    single_free(s);
+}
+
+static void a_replica_vouches_for_what_it_fetched(void **state)
+{
+    struct single *s = single_new(1, 1);
+    struct batch batch = forge_batch(1, SINGLE_CLOCK_US, 0, NULL);
+    fetched(s, 2, &batch);
+    fetched(s, 3, &batch);
+    single_tick(s, SINGLE_RETRANSMIT_US);
+    single_status(s, 2, 0, 0, 0);
+    assert_int_equal(single_sent(s, MESSAGE_PREPARE), 1);
+    assert_int_equal(single_sent(s, MESSAGE_COMMIT), 1);
+    single_free(s);
+}
+
+static void a_fetch_asks_for_no_more_than_the_window_holds(void **state)
+{
+    struct single *s = single_new(1, 1);
+    single_status(s, 2, 1000, 1000, 996);
+    single_status(s, 3, 1000, 1000, 996);
+    single_tick(s, SINGLE_RETRANSMIT_US); /* sooner: the others have forgotten it */
+    struct fetch m;
+    assert_non_null(single_send_of(s, MESSAGE_FETCH));
+    assert_null(fetch_decode(single_send_of(s, MESSAGE_FETCH)->body, &m));
+    assert_int_equal(m.seq, 1);
+    assert_int_equal(m.count, 16);
+    single_free(s);
+}
+
+static void a_fetched_batch_must_lie_between_its_final_neighbours_in_time(void **state)
+{
+    struct single *s = single_new(1, 1);
+    single_run(s, 0, 2);
+    struct batch batch = forge_batch(3, SINGLE_CLOCK_US + 2, 0, NULL);
+    fetched(s, 2, &batch);
+    assert_non_null(s->update.invalid);
+    batch.timestamp_us++;
+    fetched(s, 2, &batch);
+    assert_null(s->update.invalid);
+    single_free(s);
+}
+
+static void a_lagging_replica_moves_on_without_the_old_checkpoints(void **state)
+{
+    struct single *s = single_new(1, 1);
+    single_run(s, 0, 4);
+    assert_int_equal(single_info(s).stable, 0);
+    single_status(s, 2, 40, 40, 36);
+    assert_int_equal(single_info(s).stable, 0); /* one may lie */
+    single_status(s, 3, 40, 40, 32);
+    assert_int_equal(single_info(s).stable, 4); /* its own newest, not more */
+    assert_non_null(single_record_of(s, PBFT_RECORD_STATE));
+    single_free(s);
+}
+
+/* ---- restart ---- */
+
+static void copy_record(struct buffer *to, const struct single *s, enum pbft_record_type type)
+{
+    const struct pbft_record *record = single_record_of(s, type);
+    assert_non_null(record);
+    buffer_clear(to);
+    put_raw(to, record->value.data, record->value.size);
+}
+
+static void a_restored_primary_proposes_behind_what_it_promised(void **state)
+{
+    struct single *s = single_new(0, 1);
+    struct buffer record = BUFFER_INIT(FRAME_BODY_BYTES_MAX);
+    single_ask(s, 1, 5, 1);
+    copy_record(&record, s, PBFT_RECORD_BATCH);
+    single_restart(s);
+    assert_null(pbft_restore_batch(s->core, 1, buffer_slice(&record), false));
+    single_ask(s, 1, 6, 1);
+    struct pre_prepare m;
+    assert_null(pre_prepare_decode(single_send_of(s, MESSAGE_PRE_PREPARE)->body, &m));
+    assert_int_equal(m.batch.seq, 2);
+    /* The persisted one is sent again, byte for byte, to who lacks it. */
+    single_tick(s, SINGLE_RETRANSMIT_US);
+    single_status(s, 2, 0, 0, 0);
+    assert_true(slice_equal(single_send_of(s, MESSAGE_PRE_PREPARE)->body, buffer_slice(&record)));
+    buffer_free(&record);
+    single_free(s);
+}
+
+static void a_restored_backup_keeps_its_promise(void **state)
+{
+    struct single *s = single_new(1, 1);
+    struct buffer record = BUFFER_INIT(FRAME_BODY_BYTES_MAX);
+    struct batch batch = single_batch(s, 1);
+    single_pre_prepare(s, &batch);
+    copy_record(&record, s, PBFT_RECORD_BATCH);
+    single_restart(s);
+    assert_null(pbft_restore_batch(s->core, 1, buffer_slice(&record), false));
+    struct batch other = single_batch(s, 1);
+    other.timestamp_us += 5;
+    single_pre_prepare(s, &other);
+    assert_string_equal(
+        s->update.invalid, "the primary proposed two batches at one sequence number");
+    single_tick(s, SINGLE_RETRANSMIT_US);
+    single_status(s, 2, 0, 0, 0);
+    assert_int_equal(single_sent(s, MESSAGE_PREPARE), 1);
+    batch = single_batch(s, 1);
+    single_prepares(s, &batch, 1);
+    single_commits(s, &batch, 2);
+    assert_int_equal(s->update.delivery_count, 1);
+    buffer_free(&record);
+    single_free(s);
+}
+
+static void restored_final_batches_are_delivered_again(void **state)
+{
+    struct single *s = single_new(1, 1);
+    struct buffer record = BUFFER_INIT(FRAME_BODY_BYTES_MAX);
+    struct batch batch = single_batch(s, 1);
+    single_pre_prepare(s, &batch);
+    copy_record(&record, s, PBFT_RECORD_BATCH);
+    single_restart(s);
+    assert_null(pbft_restore_batch(s->core, 1, buffer_slice(&record), true));
+    single_tick(s, 0);
+    assert_int_equal(s->update.delivery_count, 1);
+    assert_int_equal(s->update.deliveries[0].requests[0].session, 5);
+    buffer_free(&record);
+    single_free(s);
+}
+
+static void a_fetched_batch_whose_final_record_was_lost_is_asked_for_again(void **state)
+{
+    struct single *s = single_new(1, 1);
+    struct buffer record = BUFFER_INIT(FRAME_BODY_BYTES_MAX);
+    struct batch batch = forge_batch(1, 77, 0, NULL);
+    fetched(s, 2, &batch);
+    fetched(s, 3, &batch);
+    copy_record(&record, s, PBFT_RECORD_BATCH);
+    single_restart(s);
+    assert_null(pbft_restore_batch(s->core, 1, buffer_slice(&record), false));
+    single_tick(s, 0);
+    assert_int_equal(s->update.delivery_count, 0);
+    single_tick(s, SINGLE_RETRANSMIT_US);
+    single_status(s, 2, 0, 0, 0);
+    assert_int_equal(single_sent(s, MESSAGE_PREPARE), 0);
+    fetched(s, 2, &batch);
+    fetched(s, 0, &batch);
+    assert_int_equal(s->update.delivery_count, 1);
+    buffer_free(&record);
+    single_free(s);
+}
+
+static void a_restored_state_has_the_replies_and_the_watermarks(void **state)
+{
+    struct single *s = single_new(1, 1);
+    struct buffer record = BUFFER_INIT(FRAME_BODY_BYTES_MAX);
+    single_run(s, 0, 4);
+    uint8_t digest[DIGEST_BYTES], again[DIGEST_BYTES];
+    own_digest(s, digest);
+    checkpoint_from(s, 2, 4, digest);
+    checkpoint_from(s, 3, 4, digest);
+    copy_record(&record, s, PBFT_RECORD_STATE);
+    single_restart(s);
+    struct slice app_state;
+    assert_null(pbft_restore_state(s->core, 4, buffer_slice(&record), &app_state));
+    assert_true(slice_equal(app_state, slice_text("state")));
+    assert_int_equal(single_info(s).executed, 4);
+    assert_int_equal(single_info(s).stable, 4);
+    single_ask(s, 0, 5, 4);
+    assert_int_equal(s->update.reply_count, 1);
+    /* It still has its own checkpoint for others that are behind. */
+    single_tick(s, SINGLE_RETRANSMIT_US);
+    single_status(s, 2, 4, 4, 0);
+    own_digest(s, again);
+    assert_memory_equal(digest, again, DIGEST_BYTES);
+    /* And goes on from there. */
+    single_run(s, 4, 5);
+    assert_int_equal(single_info(s).executed, 5);
+    buffer_free(&record);
+    single_free(s);
+}
+
+static void after_a_restored_state_time_passes_until_the_executor_says_otherwise(void **state)
+{
+    struct single *s = single_new(0, 1);
+    struct buffer record = BUFFER_INIT(FRAME_BODY_BYTES_MAX);
+    for (uint64_t seq = 1; seq <= 4; seq++) {
+        struct batch batch = forge_batch(seq, SINGLE_CLOCK_US + seq, 0, NULL);
+        fetched(s, 1, &batch);
+        fetched(s, 2, &batch);
+        single_executed(s, seq, NULL, 0);
+    }
+    single_status(s, 1, 4, 4, 4);
+    single_status(s, 2, 4, 4, 4);
+    copy_record(&record, s, PBFT_RECORD_STATE);
+    single_restart(s);
+    struct slice app_state;
+    assert_null(pbft_restore_state(s->core, 4, buffer_slice(&record), &app_state));
+    single_tick(s, SINGLE_HEARTBEAT_US);
+    struct pre_prepare m;
+    assert_non_null(single_send_of(s, MESSAGE_PRE_PREPARE));
+    assert_null(pre_prepare_decode(single_send_of(s, MESSAGE_PRE_PREPARE)->body, &m));
+    assert_int_equal(m.batch.seq, 5);
+    assert_int_equal(m.batch.request_count, 0);
+    buffer_free(&record);
+    single_free(s);
+}
+
+static void records_that_do_not_fit_are_refused(void **state)
+{
+    struct single *s = single_new(1, 1);
+    struct buffer b = BUFFER_INIT(FRAME_BODY_BYTES_MAX);
+    struct slice app_state;
+    put_u64(&b, 4);
+    assert_non_null(pbft_restore_state(s->core, 4, buffer_slice(&b), &app_state));
+    assert_non_null(pbft_restore_state(s->core, 5, buffer_slice(&b), &app_state));
+    single_restart(s);
+    assert_non_null(pbft_restore_batch(s->core, 1, buffer_slice(&b), true));
+    struct batch batch = single_batch(s, 17);
+    forge_pre_prepare(&b, 0, 0, &batch);
+    assert_non_null(pbft_restore_batch(s->core, 17, buffer_slice(&b), true));
+    assert_non_null(pbft_restore_batch(s->core, 16, buffer_slice(&b), true));
+    buffer_free(&b);
+    single_free(s);
+}
+
+static void a_primary_that_lost_its_log_does_not_contradict_itself(void **state)
+{
+    struct single *s = single_new(0, 1);
+    single_status(s, 1, 3, 3, 0);
+    single_status(s, 2, 3, 3, 0);
+    single_ask(s, 1, 5, 1);
+    assert_int_equal(single_sent(s, MESSAGE_PRE_PREPARE), 0);
+    for (uint64_t seq = 1; seq <= 3; seq++) {
+        struct batch batch = forge_batch(seq, SINGLE_CLOCK_US + seq, 0, NULL);
+        fetched(s, 1, &batch);
+        fetched(s, 2, &batch);
+    }
+    /* two in flight: there is room once two of the three are executed */
+    for (uint64_t seq = 1; seq <= 2; seq++) {
+        assert_int_equal(single_sent(s, MESSAGE_PRE_PREPARE), 0);
+        single_executed(s, seq, NULL, 0);
+    }
+    struct pre_prepare m;
+    assert_null(pre_prepare_decode(single_send_of(s, MESSAGE_PRE_PREPARE)->body, &m));
+    assert_int_equal(m.batch.seq, 4);
+    single_free(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(castro_liskov_4_3_checkpoint_every_interval),
+        cmocka_unit_test(castro_liskov_4_3_stable_needs_2f_plus_1_matching_checkpoints),
+        cmocka_unit_test(stability_needs_the_own_execution),
+        cmocka_unit_test(castro_liskov_4_3_checkpoint_must_be_signed_by_its_sender),
+        cmocka_unit_test(a_second_different_checkpoint_is_a_lie),
+        cmocka_unit_test(slots_up_to_a_stable_checkpoint_are_used_again),
+        cmocka_unit_test(a_replica_whose_state_2f_plus_1_others_contradict_stops),
+        cmocka_unit_test(the_window_bounds_what_is_proposed),
+        cmocka_unit_test(status_brings_what_its_sender_lacks),
+        cmocka_unit_test(a_backup_passes_proposals_on_only_to_a_peer_that_is_stuck),
+        cmocka_unit_test(a_peer_cannot_make_a_replica_flood),
+        cmocka_unit_test(one_status_is_answered_with_a_bounded_number_of_slots),
+        cmocka_unit_test(one_status_is_answered_with_a_bounded_number_of_bytes),
+        cmocka_unit_test(a_status_that_contradicts_itself_is_dropped),
+        cmocka_unit_test(the_largest_numbers_are_harmless),
+        cmocka_unit_test(status_is_sent_sooner_while_something_is_outstanding),
+        cmocka_unit_test(checkpoints_are_sent_again_to_who_lacks_them),
+        cmocka_unit_test(one_peer_alone_cannot_start_a_fetch),
+        cmocka_unit_test(f_plus_1_peers_ahead_without_progress_start_a_fetch),
+        cmocka_unit_test(f_plus_1_equal_fetched_batches_are_final),
+        cmocka_unit_test(a_fetched_batch_wins_over_what_a_faulty_primary_said),
+        cmocka_unit_test(a_replica_vouches_for_what_it_fetched),
+        cmocka_unit_test(a_fetch_asks_for_no_more_than_the_window_holds),
+        cmocka_unit_test(a_fetched_batch_must_lie_between_its_final_neighbours_in_time),
+        cmocka_unit_test(a_lagging_replica_moves_on_without_the_old_checkpoints),
+        cmocka_unit_test(a_restored_primary_proposes_behind_what_it_promised),
+        cmocka_unit_test(a_restored_backup_keeps_its_promise),
+        cmocka_unit_test(restored_final_batches_are_delivered_again),
+        cmocka_unit_test(a_fetched_batch_whose_final_record_was_lost_is_asked_for_again),
+        cmocka_unit_test(a_restored_state_has_the_replies_and_the_watermarks),
+        cmocka_unit_test(after_a_restored_state_time_passes_until_the_executor_says_otherwise),
+        cmocka_unit_test(records_that_do_not_fit_are_refused),
+        cmocka_unit_test(a_primary_that_lost_its_log_does_not_contradict_itself),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
