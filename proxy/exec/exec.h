@@ -8,7 +8,9 @@
 
 #include "common/config.h"
 #include "common/message.h"
+#include "proxy/exec/ledger.h"
 #include "proxy/pbft/pbft.h"
+#include "proxy/suspicions.h"
 
 struct ev_loop;
 struct exec;
@@ -34,6 +36,9 @@ struct exec_ops {
     void (*ready)(void *context);
     /* This replica executes no more; why (for status and log). It goes on agreeing and logging. */
     void (*stopped)(void *context, const char *reason);
+    /* Something to be told to whoever runs this replica. `seen_us` is for the driver to fill in.
+     * NULL: nobody wants to know. */
+    void (*suspect)(void *context, const struct suspicion *suspicion);
     /* PostgreSQL is not what the configuration says (settings, version, identity): the process must
      * end. */
     void (*fatal)(void *context, const char *reason);
@@ -73,6 +78,38 @@ struct exec_info {
     uint64_t committed, aborted, mismatches, locks_taken_back;
 };
 void exec_info(const struct exec *exec, struct exec_info *ret);
+
+/* One open transaction as this replica sees it. */
+struct exec_transaction {
+    const struct transaction *transaction;
+    uint32_t operations; /* executed here so far */
+    int pid;             /* PostgreSQL's process that works for it here; 0: none */
+    bool running;        /* … and is executing a statement: it may wait for a lock */
+    const char *doing;   /* what it is waiting for here; borrowed for the call */
+};
+/* Shows the oldest open transactions, at most `count_max`. */
+void exec_transactions(const struct exec *exec, unsigned count_max,
+    void (*show)(void *context, const struct exec_transaction *transaction), void *context);
+
+/* What this replica says of itself, for psql on its own database; JSON, NUL-terminated. */
+struct exec_publication {
+    const char *report;
+    const char *configuration; /* NULL: as it was */
+    const char *settings;      /* with `configuration`: the names of the settings to be shown */
+    const char *suspicions;    /* NULL: no new ones */
+};
+enum exec_published_as {
+    EXEC_PUBLISHED_INVALID = 0,
+    EXEC_PUBLISHED_ALL,
+    EXEC_PUBLISHED_INCOMPLETE, /* but for the report, which must come with the configuration */
+    EXEC_PUBLISHED_FAILED,     /* nothing was written: PostgreSQL refused; why */
+    EXEC_PUBLISHED_LOST,       /* the session ended: not known */
+};
+typedef void exec_published(void *context, enum exec_published_as result, const char *reason);
+/* Copies. False: not now, because one is on its way or PostgreSQL is not; `done` is not called. */
+bool exec_publish(struct exec *exec, const struct exec_publication *publication,
+    exec_published *done, void *context);
+
 /* Appends "name=value" lines on open transactions and suspicions to a status text. */
 void exec_status_text(const struct exec *exec, struct buffer *b);
 

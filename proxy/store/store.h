@@ -33,8 +33,12 @@ int store_read(
 /* The smallest (or largest) sequence number that has a record of this type; 0 if there is none. */
 uint64_t store_first(struct store *store, enum pbft_record_type type);
 uint64_t store_last(struct store *store, enum pbft_record_type type);
+/* How much of map_bytes the records take. */
+unsigned store_fill_percent(struct store *store);
 /* Deletes all records of all types below seq, a bounded number per call; true while more are left.
  */
 bool store_prune(struct store *store, uint64_t seq);
+/* The same for one type: of checkpoints' states only the latest are of use. */
+bool store_prune_type(struct store *store, enum pbft_record_type type, uint64_t seq);
 
 #endif
