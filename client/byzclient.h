@@ -6,6 +6,10 @@
  * and compare. Results read inside a transaction are therefore confirmed only when byz_commit
  * (or a verified byz_rollback) succeeded.
  *
+ * What is verified of a result is the set of its rows, not their order: a lying coordinator can
+ * permute even the rows of an ORDER BY. Where the order matters, sort in the application, or ask
+ * for the one row that you mean.
+ *
  * Thread safety: one connection may be used by one thread at a time; different connections are
  * independent. The library starts no thread, handles no signal, never logs and never exits.
  *
@@ -19,6 +23,10 @@
 
 #ifdef __cplusplus
 extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#pragma GCC visibility push(default)
 #endif
 
 #define LIBBYZ_VERSION_MAJOR 0
@@ -61,7 +69,10 @@ typedef enum {
  *   operation_timeout BYZOPERATION_TIMEOUT seconds until a silent coordinator is replaced [10]
  *
  * Never returns NULL but when memory ran out; check byz_status. Succeeds with 2f+1 replicas
- * reachable; the others are tried again in the background of later calls. Free with byz_finish. */
+ * reachable; the others are tried again in the background of later calls. Host names are resolved
+ * here and not again. Once connected, a connection heals its links by itself, and byz_status stays
+ * BYZ_CONNECTION_OK. A coordinator that was silent or wrong is passed over for half a minute,
+ * unless `coordinator` or byz_begin_on names it. Free with byz_finish. */
 byz_conn *byz_connect(const char *conninfo);
 void byz_finish(byz_conn *conn); /* rolls back an open transaction; NULL does nothing */
 byz_status_type byz_status(const byz_conn *conn);
@@ -90,7 +101,15 @@ int byz_coordinator(const byz_conn *conn);
 /* Executes one statement on the coordinator (figure 2, db_op). Without an open transaction it is
  * run in one of its own and the result is returned only after that committed. Never NULL but when
  * memory ran out; check byz_result_ok. An SQL error is a result too: byz_result_ok is 0, the
- * transaction fails as in PostgreSQL. One statement each; no transaction control but savepoints. */
+ * transaction fails as in PostgreSQL. One statement each; no transaction control but savepoints.
+ *
+ * A statement alone is tried again up to three times after a conflict (40001). An error that it
+ * ends with is the coordinator's word: errors are not verified. A statement that exceeds a limit of
+ * the library (54000) or has a malformed parameter (22023) is not sent and changes nothing, not
+ * even the transaction. A coordinator that is silent, lost or sends nonsense is replaced by
+ * another replica, which runs the transaction's earlier statements again; if one of them then has
+ * another result, the transaction is rolled back (40001), and further statements get 25P02 until
+ * byz_rollback or byz_commit acknowledges that. */
 byz_result *byz_exec(byz_conn *conn, const char *sql);
 /* … with parameters $1, $2, … in text format. types: PostgreSQL type OIDs or NULL (inferred);
  * values[i] NULL is SQL NULL. */
@@ -100,7 +119,10 @@ byz_result *byz_exec_params(byz_conn *conn, const char *sql, int parameter_count
 /* COMMIT (figure 2, db_commit): sends the list of operations and result hashes to all replicas and
  * waits until f+1 report the same outcome. On failure the transaction is over and had no effect,
  * and byz_sqlstate says why: 40001 (conflict or unconfirmed: retry), BZ001 (byz_suspect lied),
- * others. One exception: 08007 means that the outcome is not known. */
+ * others. Exceptions: 08007 means that the outcome is not known; so does BZ003, which says that
+ * more than f replicas are faulty. A transaction without statements is rolled back instead: it has
+ * nothing to verify. One in which a statement failed is rolled back and the commit fails with
+ * 25P02. */
 int byz_commit(byz_conn *conn);
 /* ROLLBACK. With `verify` the results read are compared as in byz_commit (section 3.4): fails with
  * BZ001 or 40001 if they cannot be confirmed. The transaction is over in any case. */
@@ -130,6 +152,10 @@ int byz_replica_connected(const byz_conn *conn, int replica);
 char *byz_replica_status(byz_conn *conn, int replica);
 void byz_free(void *pointer);
 int byz_library_version(void); /* major * 10000 + minor */
+
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
 
 #ifdef __cplusplus
 }
