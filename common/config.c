@@ -27,6 +27,8 @@ const struct config_limit config_limits[CONFIG_LIMITS] = {
     {FIELD(clock_skew_ms_max), 10000, 1, DAY_MS, "how far the replicas' clocks may differ"},
     {FIELD(heartbeat_ms), 250, 10, MINUTE_MS, "between status messages"},
     {FIELD(retransmit_ms), 200, 10, MINUTE_MS, "until a message is sent again"},
+    {FIELD(view_change_timeout_ms), 300, 20, MINUTE_MS,
+        "without progress until the primary is replaced"},
     {FIELD(sessions_per_client_max), 256, 1, SESSIONS_PER_CLIENT_MAX,
         "sessions of one client remembered for exactly-once execution"},
     {FIELD(log_batches_max), MANY, WINDOW_MAX, 1000 * MANY,

@@ -58,6 +58,7 @@ struct config {
     unsigned clock_skew_ms_max;     /* [10000] a backup refuses batches further from its clock */
     unsigned heartbeat_ms;  /* [250] status messages; empty batches while transactions are open */
     unsigned retransmit_ms; /* [200] */
+    unsigned view_change_timeout_ms;  /* [300] without progress: the primary is replaced */
     unsigned sessions_per_client_max; /* [256] remembered for exactly-once */
     unsigned log_batches_max;         /* [1000000] kept in the durable log for others */
 

@@ -15,7 +15,7 @@ struct config_limit {
     const char *help; /* one line for the file that byzctl writes */
 };
 
-#define CONFIG_LIMITS 18
+#define CONFIG_LIMITS 19
 extern const struct config_limit config_limits[CONFIG_LIMITS];
 
 unsigned config_limit_get(const struct config *config, const struct config_limit *limit);

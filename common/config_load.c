@@ -383,6 +383,48 @@ static int check_bytes(struct parse *p, const char *text, size_t size)
     return 0;
 }
 
+/* The end of the one-line comment that begins at `from`, or `from` if none does: "#" anywhere
+ * outside quotes, two slashes where a word could begin. */
+static size_t comment_end(const char *text, size_t from, size_t size)
+{
+    bool slashes = text[from] == '/' && from + 1 < size && text[from + 1] == '/' &&
+                   (from == 0 || strchr(" \t\n={}(),+", text[from - 1]) != NULL);
+    size_t at = from;
+    if (text[from] == '#' || slashes)
+        while (at < size && text[at] != '\n')
+            at++;
+    return at;
+}
+
+/* The end of the quoted text or the comment of several lines that begins at `from`, or `from`. */
+static size_t skipped_end(const char *text, size_t from, size_t size)
+{
+    char quote = text[from];
+    size_t at = from + 1;
+    if (quote == '/' && at < size && text[at] == '*') {
+        for (at++; at < size && !(text[at - 1] == '*' && text[at] == '/' && at > from + 2); at++)
+            ;
+        return at < size ? at + 1 : size;
+    }
+    if (quote != '"' && quote != '\'')
+        return from;
+    for (; at < size && text[at] != quote; at++)
+        at += text[at] == '\\';
+    return at < size ? at + 1 : size;
+}
+
+/* libconfuse 3.3 counts the end of a one-line comment's line three times, so that all messages
+ * behind it would name a wrong line: it gets the text without such comments. */
+static void blank_comments(char *text, size_t size)
+{
+    for (size_t at = 0; at < size;) {
+        size_t end = skipped_end(text, at, size);
+        if (end == at && (end = comment_end(text, at, size)) > at)
+            memset(text + at, ' ', end - at);
+        at = end > at ? end : at + 1;
+    }
+}
+
 /* The line of an option of the cluster; 0: it is not in the file. */
 static unsigned option_line(const struct parse *p, const char *name)
 {
@@ -444,6 +486,7 @@ static int parse_text(struct parse *p, char *text, size_t size)
 {
     if (check_bytes(p, text, size) != 0)
         return -1;
+    blank_comments(text, size);
     memcpy(text + size, END_TEXT, strlen(END_TEXT));
     cfg_t *cfg = new_parser();
     FILE *file = fmemopen(text, size + strlen(END_TEXT), "r");

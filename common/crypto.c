@@ -111,7 +111,7 @@ static void signed_digest(EVP_MD_CTX *context, const uint8_t domain[static DIGES
     enum signature_purpose purpose, const void *data, size_t size,
     uint8_t ret_digest[static DIGEST_BYTES])
 {
-    assert(purpose > SIGN_INVALID && purpose <= SIGN_CHECKPOINT);
+    assert(purpose > SIGN_INVALID && purpose <= SIGN_SECRET);
     uint8_t purpose_byte = (uint8_t)purpose;
     must(EVP_DigestInit_ex2(context, sha256_md(), NULL));
     must(EVP_DigestUpdate(context, domain, DIGEST_BYTES));

@@ -49,6 +49,10 @@ enum signature_purpose {
     SIGN_PRE_PREPARE = 2,
     SIGN_PREPARE = 3,
     SIGN_CHECKPOINT = 4,
+    SIGN_VIEW_CHANGE = 5,
+    SIGN_NEW_VIEW = 6,
+    SIGN_CONTRIBUTION = 7,
+    SIGN_SECRET = 8, /* never shown: a replica's own source of what it will reveal (seed.h) */
 };
 
 /* Both hash domain || purpose || data first (SHA-256) and sign the digest; `domain` is the

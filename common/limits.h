@@ -6,7 +6,7 @@
 #ifndef BYZ_COMMON_LIMITS_H
 #define BYZ_COMMON_LIMITS_H
 
-#define PROTOCOL_VERSION 1
+#define PROTOCOL_VERSION 2
 
 /* Cluster. n = 3f+1. */
 #define FAULTS_MAX 5
@@ -25,10 +25,14 @@
 #define REQUEST_BODY_BYTES_MAX (1 << 20) /* one ordered request: a whole COMMIT list */
 #define REQUEST_OVERHEAD_BYTES 96        /* client, session, number, length, signature */
 #define BATCH_REQUESTS_MAX 256
-#define BATCH_HEADER_BYTES 20     /* sequence number, timestamp, count */
+#define BATCH_HEADER_BYTES 24     /* sequence number, timestamp, two counts */
 #define BATCH_BYTES_MAX (2 << 20) /* one encoded batch */
-#define BATCH_BYTES_MIN (BATCH_HEADER_BYTES + REQUEST_BODY_BYTES_MAX + REQUEST_OVERHEAD_BYTES)
+#define BATCH_BYTES_MIN                                                                            \
+    (BATCH_HEADER_BYTES + REQUEST_BODY_BYTES_MAX + REQUEST_OVERHEAD_BYTES +                        \
+        REPLICAS_MAX * CONTRIBUTION_BYTES)
 #define FETCH_BATCHES_MAX 32 /* batches answered to one FETCH */
+#define CONTRIBUTION_BYTES (8 + 2 * DIGEST_BYTES + 2 + SIGNATURE_BYTES)
+#define WANTED_MAX 32 /* contents asked for in one WANT */
 
 /* Statements of a transaction. */
 #define STATEMENT_BYTES_MAX (512 << 10)
@@ -48,10 +52,22 @@
 #define WINDOW_MAX 1024 /* sequence numbers between the water marks */
 #define SESSIONS_PER_CLIENT_MAX 4096
 
+/* One prepared certificate in a view change: view, sequence number, digest, mask, and the
+ * signatures of a primary and 2f backups. */
+#define PROOF_BYTES_MAX (8 + 8 + DIGEST_BYTES + 4 + (2 * FAULTS_MAX + 1) * SIGNATURE_BYTES)
+#define STABLE_BYTES_MAX (8 + DIGEST_BYTES + 4 + REPLICAS_MAX * SIGNATURE_BYTES)
+#define VIEW_CHANGE_BYTES_MAX                                                                      \
+    (8 + 2 + STABLE_BYTES_MAX + 4 + WINDOW_MAX * PROOF_BYTES_MAX + SIGNATURE_BYTES)
+#define NEW_VIEW_BYTES_MAX                                                                         \
+    (8 + 4 + REPLICAS_MAX * DIGEST_BYTES + 8 + 4 + WINDOW_MAX * (DIGEST_BYTES + SIGNATURE_BYTES) + \
+        SIGNATURE_BYTES)
+
 _Static_assert(BATCH_BYTES_MIN <= BATCH_BYTES_MAX, "the largest request fits in a batch");
 _Static_assert(BATCH_BYTES_MAX + 4096 < FRAME_BODY_BYTES_MAX, "the largest batch fits in a frame");
 _Static_assert(STATEMENT_BYTES_MAX + CHOICES_BYTES_MAX + 4096 < REQUEST_BODY_BYTES_MAX,
     "a transaction of one statement fits in a request");
+_Static_assert(VIEW_CHANGE_BYTES_MAX < FRAME_BODY_BYTES_MAX, "the largest view change in a frame");
+_Static_assert(NEW_VIEW_BYTES_MAX < FRAME_BODY_BYTES_MAX, "the largest new view in a frame");
 _Static_assert(RESULT_CHUNK_BYTES < FRAME_BODY_BYTES_MAX, "a chunk fits in a frame");
 _Static_assert(REPLICAS_MAX <= 32, "sets of replicas are 32-bit masks");
 

@@ -18,6 +18,8 @@ const char *message_name(uint8_t type)
         return "STATUS_QUERY";
     case MESSAGE_CANCEL:
         return "CANCEL";
+    case MESSAGE_QUERY:
+        return "QUERY";
     case MESSAGE_REPLY:
         return "REPLY";
     case MESSAGE_RESULT_COLUMNS:
@@ -28,6 +30,8 @@ const char *message_name(uint8_t type)
         return "RESULT_END";
     case MESSAGE_STATUS_TEXT:
         return "STATUS_TEXT";
+    case MESSAGE_ANSWER:
+        return "ANSWER";
     case MESSAGE_PRE_PREPARE:
         return "PRE_PREPARE";
     case MESSAGE_PREPARE:
@@ -42,6 +46,20 @@ const char *message_name(uint8_t type)
         return "FETCH";
     case MESSAGE_BATCH:
         return "BATCH";
+    case MESSAGE_STABLE:
+        return "STABLE";
+    case MESSAGE_CONTRIBUTION:
+        return "CONTRIBUTION";
+    case MESSAGE_RELAY:
+        return "RELAY";
+    case MESSAGE_VIEW_CHANGE:
+        return "VIEW_CHANGE";
+    case MESSAGE_NEW_VIEW:
+        return "NEW_VIEW";
+    case MESSAGE_WANT:
+        return "WANT";
+    case MESSAGE_CONTENT:
+        return "CONTENT";
     case MESSAGE_VOTE:
         return "VOTE";
     }

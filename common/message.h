@@ -26,21 +26,30 @@ enum message_type {
     MESSAGE_OPERATION = 11,    /* one SQL statement, to the coordinator alone */
     MESSAGE_STATUS_QUERY = 12, /* empty body */
     MESSAGE_CANCEL = 13,       /* give up the speculative execution of a transaction */
+    MESSAGE_QUERY = 14,        /* a question that needs no order, to all replicas */
     /* replica to client */
     MESSAGE_REPLY = 20, /* the outcome of an ordered request */
     MESSAGE_RESULT_COLUMNS = 21,
     MESSAGE_RESULT_ROWS = 22,
     MESSAGE_RESULT_END = 23,
     MESSAGE_STATUS_TEXT = 24, /* "name=value" lines, UTF-8 */
+    MESSAGE_ANSWER = 25,      /* to a QUERY, from the last executed batch's state */
     /* replica to replica: agreement */
     MESSAGE_PRE_PREPARE = 30,
     MESSAGE_PREPARE = 31,
     MESSAGE_COMMIT = 32,
     MESSAGE_CHECKPOINT = 33,
-    MESSAGE_STATUS = 34, /* what the sender has; the others send what it lacks */
-    MESSAGE_FETCH = 35,  /* committed batches, please, from the durable log */
-    MESSAGE_BATCH = 36,  /* one committed batch with its outcomes */
-    /* 40..49 are kept for view change and new view */
+    MESSAGE_STATUS = 34,       /* what the sender has; the others send what it lacks */
+    MESSAGE_FETCH = 35,        /* committed batches, please, from the durable log */
+    MESSAGE_BATCH = 36,        /* one committed batch with its outcomes */
+    MESSAGE_STABLE = 37,       /* the certificate of a stable checkpoint */
+    MESSAGE_CONTRIBUTION = 38, /* to the seed of batches */
+    MESSAGE_RELAY = 39,        /* a backup passes a client's request on to the primary */
+    /* replica to replica: view change */
+    MESSAGE_VIEW_CHANGE = 40,
+    MESSAGE_NEW_VIEW = 41,
+    MESSAGE_WANT = 42,    /* the contents of batches that a new view may carry over, please */
+    MESSAGE_CONTENT = 43, /* one of them */
     /* replica to replica: execution */
     MESSAGE_VOTE = 50,
 };
@@ -228,14 +237,50 @@ struct reply {
 void reply_encode(struct buffer *b, const struct reply *m);
 const char *reply_decode(struct slice body, struct reply *ret);
 
+/* ---- questions without order ---- */
+
+enum query_kind {
+    QUERY_INVALID = 0,
+    QUERY_EPOCH = 1, /* answered by a struct epoch_answer */
+};
+
+/* Answered at once, without agreement, from what committed batches alone have made (the read-only
+ * operations of Castro and Liskov, TOCS 2002). 2f+1 equal answers count: two such sets, or one and
+ * the 2f+1 equal replies to a commit, share a correct replica. */
+struct query {
+    uint64_t session;
+    uint64_t number; /* counts the connection's questions from 1; the answer names it */
+    enum query_kind kind;
+};
+void query_encode(struct buffer *b, const struct query *m);
+const char *query_decode(struct slice body, struct query *ret);
+
+struct query_answer {
+    uint64_t session;
+    uint64_t number;
+    struct slice answer; /* at most REPLY_BYTES_MAX; compared byte for byte */
+};
+void query_answer_encode(struct buffer *b, const struct query_answer *m);
+const char *query_answer_decode(struct slice body, struct query_answer *ret);
+
+struct epoch_answer {
+    uint64_t epoch;         /* after the last executed batch */
+    uint64_t barrier_epoch; /* of the last barrier, not above epoch; 0: none yet */
+};
+void epoch_answer_put(struct buffer *b, const struct epoch_answer *m);
+const char *epoch_answer_decode(struct slice answer, struct epoch_answer *ret);
+
 /* ---- agreement ---- */
 
 /* What the replicas agree on at one sequence number. */
 struct batch {
     uint64_t seq;
-    uint64_t timestamp_us;  /* agreed time: UTC, microseconds since 1970; grows with seq */
+    uint64_t timestamp_us;  /* proposed time: UTC, microseconds since 1970. 0: a null batch, which
+                               a new view puts where nothing can have been agreed on */
     uint32_t request_count; /* 0: an empty batch, so that time passes */
     struct slice requests;  /* read with request_take */
+    uint32_t contribution_count; /* to the seed; at most one a replica */
+    struct slice contributions;  /* read with contribution_take */
 };
 void batch_put(struct buffer *b, const struct batch *m);
 /* Takes a batch and checks the form of every request in it. */
@@ -286,6 +331,9 @@ void checkpoint_put_signed_part(struct buffer *b, const struct checkpoint *m);
 
 struct status {
     uint64_t view;
+    bool active;        /* the sender has entered the view; else it waits for the new view */
+    bool suspects;      /* it has given up on the view's primary */
+    bool silent;        /* it lost its log and takes no part in agreement yet */
     uint64_t delivered; /* last sequence number that the sender has as committed, without a gap */
     uint64_t executed;  /* last one that its database has executed */
     uint64_t stable;    /* its last stable checkpoint */
@@ -312,6 +360,100 @@ void outcome_put_skipped(struct buffer *b);
 const char *fetched_outcome_take(struct reader *r, struct outcome *ret);
 void fetched_encode(struct buffer *b, const struct fetched *m);
 const char *fetched_decode(struct slice body, struct fetched *ret);
+
+/* The certificate of a stable checkpoint: 2f+1 signed CHECKPOINTs in one. */
+struct stable {
+    uint64_t seq; /* 0: the beginning, which needs no signatures */
+    uint8_t digest[DIGEST_BYTES];
+    uint32_t signers;        /* mask of replicas */
+    struct slice signatures; /* SIGNATURE_BYTES for each signer, in their order */
+};
+void stable_put(struct buffer *b, const struct stable *m);
+const char *stable_take(struct reader *r, struct stable *ret);
+void stable_encode(struct buffer *b, const struct stable *m);
+const char *stable_decode(struct slice body, struct stable *ret);
+
+/* What a replica adds to the seed of batches: it reveals what its last contribution hid, and hides
+ * the next. */
+struct contribution {
+    uint64_t number; /* counts the replica's contributions from 1 */
+    uint8_t reveal[DIGEST_BYTES];
+    uint8_t commitment[DIGEST_BYTES]; /* SHA-256 of the next reveal */
+    uint16_t replica;
+    uint8_t signature[SIGNATURE_BYTES]; /* SIGN_CONTRIBUTION over everything before it */
+};
+void contribution_put_signed_part(struct buffer *b, const struct contribution *m);
+void contribution_put(struct buffer *b, const struct contribution *m);
+const char *contribution_take(struct reader *r, struct contribution *ret);
+void contribution_encode(struct buffer *b, const struct contribution *m);
+const char *contribution_decode(struct slice body, struct contribution *ret);
+
+/* ---- view change ---- */
+
+/* The certificate that a batch prepared: the primary's pre-prepare and 2f backups' prepares. */
+struct proof {
+    uint64_t view;
+    uint64_t seq;
+    uint8_t digest[DIGEST_BYTES];
+    uint8_t proposal_signature[SIGNATURE_BYTES]; /* SIGN_PRE_PREPARE, the view's primary */
+    uint32_t signers;                            /* mask of backups */
+    struct slice signatures;                     /* SIGN_PREPARE, in their order */
+};
+void proof_put(struct buffer *b, const struct proof *m);
+const char *proof_take(struct reader *r, struct proof *ret);
+
+struct view_change {
+    uint64_t view; /* the one to go to; not 0 */
+    uint16_t replica;
+    struct stable stable; /* the sender's low water mark */
+    uint32_t proof_count; /* at most WINDOW_MAX */
+    struct slice proofs;  /* read with proof_take; their seq grows, all above stable.seq */
+    struct slice content; /* everything before the signature */
+    uint8_t signature[SIGNATURE_BYTES]; /* SIGN_VIEW_CHANGE over view_change_put_signed_part */
+};
+/* Appends everything but the signature. `content` is ignored. */
+void view_change_put_content(struct buffer *b, const struct view_change *m);
+const char *view_change_decode(struct slice body, struct view_change *ret);
+/* (view, replica, digest of the content): small, so that two of them make small evidence. */
+void view_change_put_signed_part(
+    struct buffer *b, uint64_t view, uint16_t replica, const uint8_t digest[static DIGEST_BYTES]);
+
+/* What a new view carries over from the old ones at one sequence number. */
+struct carried {
+    uint8_t digest[DIGEST_BYTES];       /* of the batch */
+    uint8_t signature[SIGNATURE_BYTES]; /* the new primary's SIGN_PRE_PREPARE in the new view */
+};
+struct new_view {
+    uint64_t view;
+    uint32_t senders;     /* mask of the replicas whose view changes it was made from */
+    struct slice digests; /* of their contents: DIGEST_BYTES each, in order */
+    uint64_t low;         /* the highest stable checkpoint among them */
+    uint32_t carried_count;
+    struct slice carried;               /* for low+1, low+2, …; read with carried_take */
+    struct slice content;               /* everything before the signature */
+    uint8_t signature[SIGNATURE_BYTES]; /* SIGN_NEW_VIEW over new_view_put_signed_part */
+};
+void carried_put(struct buffer *b, const struct carried *m);
+void carried_take(struct reader *r, struct carried *ret); /* the list's size was checked */
+void new_view_put_content(struct buffer *b, const struct new_view *m);
+const char *new_view_decode(struct slice body, struct new_view *ret);
+/* (view, digest of the content): two of them with the same view make evidence. */
+void new_view_put_signed_part(
+    struct buffer *b, uint64_t view, const uint8_t digest[static DIGEST_BYTES]);
+
+struct wanted {
+    uint64_t seq;
+    uint8_t digest[DIGEST_BYTES];
+};
+struct want {
+    uint32_t count; /* 1 to WANTED_MAX */
+    struct wanted wanted[WANTED_MAX];
+};
+void want_encode(struct buffer *b, const struct want *m);
+const char *want_decode(struct slice body, struct want *ret);
+/* CONTENT's body is a batch. */
+void content_encode(struct buffer *b, const struct batch *m);
+const char *content_decode(struct slice body, struct batch *ret);
 
 /* ---- execution ---- */
 

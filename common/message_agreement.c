@@ -97,6 +97,9 @@ const char *checkpoint_decode(struct slice body, struct checkpoint *ret)
 void status_encode(struct buffer *b, const struct status *m)
 {
     put_u64(b, m->view);
+    put_bool(b, m->active);
+    put_bool(b, m->suspects);
+    put_bool(b, m->silent);
     put_u64(b, m->delivered);
     put_u64(b, m->executed);
     put_u64(b, m->stable);
@@ -107,6 +110,9 @@ const char *status_decode(struct slice body, struct status *ret)
     struct reader r = reader_of(body);
     struct status m;
     m.view = get_u64(&r);
+    m.active = get_bool(&r);
+    m.suspects = get_bool(&r);
+    m.silent = get_bool(&r);
     m.delivered = get_u64(&r);
     m.executed = get_u64(&r);
     m.stable = get_u64(&r);

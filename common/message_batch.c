@@ -12,6 +12,8 @@ void batch_put(struct buffer *b, const struct batch *m)
     put_u64(b, m->timestamp_us);
     put_u32(b, m->request_count);
     put_raw(b, m->requests.data, m->requests.size);
+    put_u32(b, m->contribution_count);
+    put_raw(b, m->contributions.data, m->contributions.size);
 }
 
 static const char *take_requests(struct reader *r, struct batch *m)
@@ -24,8 +26,37 @@ static const char *take_requests(struct reader *r, struct batch *m)
             return reason;
     }
     m->requests = slice_of(begin, (size_t)(r->at - begin));
-    if (m->requests.size > BATCH_BYTES_MAX - BATCH_HEADER_BYTES)
+    return NULL;
+}
+
+static const char *take_contributions(struct reader *r, struct batch *m)
+{
+    m->contribution_count = get_u32(r);
+    if (r->failed)
+        return REASON_TRUNCATED;
+    if (m->contribution_count > REPLICAS_MAX)
+        return form_reject(r, "too many contributions");
+    const uint8_t *begin = r->at;
+    unsigned next = 0;
+    for (uint32_t i = 0; i < m->contribution_count; i++) {
+        struct contribution c;
+        const char *reason = contribution_take(r, &c);
+        if (reason != NULL)
+            return reason;
+        if (c.replica < next)
+            return form_reject(r, "contributions out of order");
+        next = c.replica + 1u;
+    }
+    m->contributions = slice_of(begin, (size_t)(r->at - begin));
+    return NULL;
+}
+
+static const char *check_batch(struct reader *r, const struct batch *m)
+{
+    if (m->requests.size + m->contributions.size > BATCH_BYTES_MAX - BATCH_HEADER_BYTES)
         return form_reject(r, "the batch is too long");
+    if (m->timestamp_us == 0 && (m->request_count != 0 || m->contribution_count != 0))
+        return form_reject(r, "a null batch with a content");
     return NULL;
 }
 
@@ -42,6 +73,10 @@ const char *batch_take(struct reader *r, struct batch *ret)
     if (m.request_count > BATCH_REQUESTS_MAX)
         return form_reject(r, "too many requests");
     const char *reason = take_requests(r, &m);
+    if (reason == NULL)
+        reason = take_contributions(r, &m);
+    if (reason == NULL)
+        reason = check_batch(r, &m);
     if (reason == NULL)
         *ret = m;
     return reason;

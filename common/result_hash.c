@@ -1,6 +1,7 @@
 #include "common/result_hash.h"
 
 #include "common/crypto.h"
+#include "common/statement_order.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 /* First byte after the version: what the digest is of. */
 #define KIND_ROWS 1
 #define KIND_ERROR 2
+#define KIND_ROWS_IN_ORDER 3
 /* Before each column, and after the last one. */
 #define MARK_COLUMN 1
 #define MARK_COLUMNS_END 0
@@ -21,6 +23,7 @@ struct result_hash {
     size_t row_capacity;
     size_t row_bytes;
     bool no_memory;
+    bool in_order;
 };
 
 struct result_hash *result_hash_new(void)
@@ -59,14 +62,25 @@ static void add_bytes(struct result_hash *h, struct slice bytes)
     hasher_add(h->outer, bytes.data, bytes.size);
 }
 
-void result_hash_start(struct result_hash *h)
+static void start(struct result_hash *h, bool in_order)
 {
+    h->in_order = in_order;
     h->row_count = 0;
     h->row_bytes = 0;
     h->no_memory = false;
     hasher_start(h->outer);
     add_integer(h, RESULT_HASH_VERSION, 2);
-    add_integer(h, KIND_ROWS, 1);
+    add_integer(h, in_order ? KIND_ROWS_IN_ORDER : KIND_ROWS, 1);
+}
+
+void result_hash_start(struct result_hash *h)
+{
+    start(h, false);
+}
+
+void result_hash_start_for(struct result_hash *h, struct slice statement)
+{
+    start(h, statement_is_ordered(statement));
 }
 
 void result_hash_column(struct result_hash *h, struct slice name, uint32_t type_oid)
@@ -115,7 +129,7 @@ static int compare_rows(const void *a, const void *b)
 void result_hash_finish(
     struct result_hash *h, struct slice command_tag, uint8_t ret_digest[static DIGEST_BYTES])
 {
-    if (h->row_count > 1)
+    if (!h->in_order && h->row_count > 1)
         qsort(h->rows, h->row_count, sizeof *h->rows, compare_rows);
     add_integer(h, MARK_COLUMNS_END, 1);
     add_integer(h, (uint32_t)h->row_count, 4);

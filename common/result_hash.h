@@ -1,9 +1,10 @@
 /* The hash of a statement's result, computed alike by coordinator, verifying replicas and client.
  *
- * Row by row: each row's canonical encoding is hashed with SHA-256; the rows form a multiset, so
- * the order in which a server happens to return them does not matter. The multiset's hash is the
- * SHA-256 of the sorted row digests: as strong as SHA-256 itself, where a sum of digests would fall
- * to the generalised birthday attack of a coordinator that chooses the rows (docs/protocol.md).
+ * Row by row: each row's canonical encoding is hashed with SHA-256. Of a statement with ORDER BY
+ * the rows count in their order; else they form a multiset, so that the order in which a server
+ * happens to return them does not matter. The multiset's hash is the SHA-256 of the sorted row
+ * digests: as strong as SHA-256 itself, where a sum of digests would fall to the generalised
+ * birthday attack of a coordinator that chooses the rows (docs/protocol.md).
  *
  * Version 1. All values are in PostgreSQL's text format. */
 #ifndef BYZ_COMMON_RESULT_HASH_H
@@ -21,8 +22,10 @@ struct result_hash;
 struct result_hash *result_hash_new(void); /* NULL: out of memory */
 void result_hash_free(struct result_hash *h);
 
-/* Starts a result with these columns. `types` are PostgreSQL type OIDs. */
+/* Starts a result whose rows are a multiset. */
 void result_hash_start(struct result_hash *h);
+/* Starts the result of this statement: in order, if it says so (statement_order.h). */
+void result_hash_start_for(struct result_hash *h, struct slice statement);
 void result_hash_column(struct result_hash *h, struct slice name, uint32_t type_oid);
 /* Adds one row, given as its canonical encoding (see row_put_*). Returns false when the result
  * exceeds RESULT_ROWS_MAX or RESULT_BYTES_MAX (the sum of the canonical rows): the statement's

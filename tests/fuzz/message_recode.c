@@ -45,7 +45,7 @@ static struct slice recode_entries(const struct order *m, struct buffer *parts)
     return buffer_slice(parts);
 }
 
-static struct slice recode_requests(const struct batch *m, struct buffer *parts)
+static void recode_batch_parts(struct batch *m, struct buffer *parts)
 {
     struct reader r = reader_of(m->requests);
     for (uint32_t i = 0; i < m->request_count; i++) {
@@ -54,7 +54,16 @@ static struct slice recode_requests(const struct batch *m, struct buffer *parts)
         request_encode(parts, &request);
     }
     assert(reader_done(&r));
-    return buffer_slice(parts);
+    size_t middle = parts->size;
+    r = reader_of(m->contributions);
+    for (uint32_t i = 0; i < m->contribution_count; i++) {
+        struct contribution c;
+        must_take(contribution_take(&r, &c));
+        contribution_put(parts, &c);
+    }
+    assert(reader_done(&r) && !parts->failed);
+    m->requests = slice_of(parts->data, middle);
+    m->contributions = slice_of(parts->data + middle, parts->size - middle);
 }
 
 static struct slice recode_columns(const struct result_columns *m, struct buffer *parts)
@@ -151,7 +160,7 @@ static const char *recode_pre_prepare(struct slice body, struct buffer *parts, s
     const char *reason = pre_prepare_decode(body, &m);
     if (reason != NULL)
         return reason;
-    m.batch.requests = recode_requests(&m.batch, parts);
+    recode_batch_parts(&m.batch, parts);
     pre_prepare_encode(ret, &m);
     return NULL;
 }
@@ -173,10 +182,61 @@ static const char *recode_batch(struct slice body, struct buffer *parts, struct 
             outcome_put(&outcomes, &o);
     }
     assert(reader_done(&r));
-    m.batch.requests = recode_requests(&m.batch, parts);
+    recode_batch_parts(&m.batch, parts);
     m.outcomes = buffer_slice(&outcomes);
     fetched_encode(ret, &m);
     buffer_free(&outcomes);
+    return NULL;
+}
+
+static const char *recode_content(struct slice body, struct buffer *parts, struct buffer *ret)
+{
+    struct batch m;
+    const char *reason = content_decode(body, &m);
+    if (reason != NULL)
+        return reason;
+    recode_batch_parts(&m, parts);
+    content_encode(ret, &m);
+    return NULL;
+}
+
+static const char *recode_view_change(struct slice body, struct buffer *parts, struct buffer *ret)
+{
+    struct view_change m;
+    const char *reason = view_change_decode(body, &m);
+    if (reason != NULL)
+        return reason;
+    struct reader r = reader_of(m.proofs);
+    for (uint32_t i = 0; i < m.proof_count; i++) {
+        struct proof proof;
+        must_take(proof_take(&r, &proof));
+        proof_put(parts, &proof);
+    }
+    assert(reader_done(&r));
+    m.proofs = buffer_slice(parts);
+    view_change_put_content(ret, &m);
+    assert(slice_equal(m.content, buffer_slice(ret)));
+    put_raw(ret, m.signature, SIGNATURE_BYTES);
+    return NULL;
+}
+
+static const char *recode_new_view(struct slice body, struct buffer *parts, struct buffer *ret)
+{
+    struct new_view m;
+    const char *reason = new_view_decode(body, &m);
+    if (reason != NULL)
+        return reason;
+    struct reader r = reader_of(m.carried);
+    for (uint32_t i = 0; i < m.carried_count; i++) {
+        struct carried carried;
+        carried_take(&r, &carried);
+        carried_put(parts, &carried);
+    }
+    assert(reader_done(&r));
+    m.carried = buffer_slice(parts);
+    new_view_put_content(ret, &m);
+    assert(slice_equal(m.content, buffer_slice(ret)));
+    put_raw(ret, m.signature, SIGNATURE_BYTES);
     return NULL;
 }
 
@@ -191,6 +251,15 @@ static const char *recode_outcome(struct slice body, struct buffer *parts, struc
         return "bytes follow";
     outcome_put(ret, &o);
     return NULL;
+}
+
+static const char *recode_epoch_answer(struct slice body, struct buffer *parts, struct buffer *ret)
+{
+    struct epoch_answer m;
+    const char *reason = epoch_answer_decode(body, &m);
+    if (reason == NULL)
+        epoch_answer_put(ret, &m);
+    return reason;
 }
 
 /* ---- messages of plain fields ---- */
@@ -208,6 +277,8 @@ PLAIN(hello)
 PLAIN(goodbye)
 PLAIN(request)
 PLAIN(cancel)
+PLAIN(query)
+PLAIN(query_answer)
 PLAIN(reply)
 PLAIN(result_end)
 PLAIN(prepare)
@@ -215,6 +286,9 @@ PLAIN(commit)
 PLAIN(checkpoint)
 PLAIN(status)
 PLAIN(fetch)
+PLAIN(stable)
+PLAIN(contribution)
+PLAIN(want)
 PLAIN(vote)
 
 static const struct {
@@ -226,6 +300,8 @@ static const struct {
     {MESSAGE_REQUEST, recode_request},
     {MESSAGE_OPERATION, recode_operation},
     {MESSAGE_CANCEL, recode_cancel},
+    {MESSAGE_QUERY, recode_query},
+    {MESSAGE_ANSWER, recode_query_answer},
     {MESSAGE_REPLY, recode_reply},
     {MESSAGE_RESULT_COLUMNS, recode_result_columns},
     {MESSAGE_RESULT_ROWS, recode_result_rows},
@@ -237,9 +313,17 @@ static const struct {
     {MESSAGE_STATUS, recode_status},
     {MESSAGE_FETCH, recode_fetch},
     {MESSAGE_BATCH, recode_batch},
+    {MESSAGE_STABLE, recode_stable},
+    {MESSAGE_CONTRIBUTION, recode_contribution},
+    {MESSAGE_RELAY, recode_request},
+    {MESSAGE_VIEW_CHANGE, recode_view_change},
+    {MESSAGE_NEW_VIEW, recode_new_view},
+    {MESSAGE_WANT, recode_want},
+    {MESSAGE_CONTENT, recode_content},
     {MESSAGE_VOTE, recode_vote},
     {RECODE_ORDER, recode_order},
     {RECODE_OUTCOME, recode_outcome},
+    {RECODE_EPOCH_ANSWER, recode_epoch_answer},
 };
 
 const char *message_recode(uint8_t type, struct slice body, struct buffer *ret)

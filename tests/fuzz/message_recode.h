@@ -8,6 +8,7 @@
 /* Types of things that stand inside messages, beyond all real message types. */
 #define RECODE_ORDER 240
 #define RECODE_OUTCOME 241
+#define RECODE_EPOCH_ANSWER 242
 
 /* NULL when the body is valid: then ret holds its encoding anew, put together from the smallest
  * parts that decoding yields. Else the decoder's reason, or "no such message". */

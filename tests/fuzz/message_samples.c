@@ -10,7 +10,7 @@
 #define SESSION 0x1122334455667788u
 
 /* Holds the parts of one sample while it is encoded. */
-static uint8_t scratch_bytes[4096];
+static uint8_t scratch_bytes[8192];
 static size_t scratch_size;
 
 static struct slice keep(struct buffer *b)
@@ -75,6 +75,24 @@ static struct request request_commit(uint64_t number)
     return m;
 }
 
+static struct contribution contribution_of(uint16_t replica)
+{
+    struct contribution m = {.number = 5, .replica = replica};
+    memset(m.reveal, 0x0f, DIGEST_BYTES);
+    memset(m.commitment, 0xf0, DIGEST_BYTES);
+    memset(m.signature, 0x66, SIGNATURE_BYTES);
+    return m;
+}
+
+static struct slice two_contributions(void)
+{
+    struct buffer b = BUFFER_INIT(1024);
+    struct contribution first = contribution_of(0), second = contribution_of(REPLICAS_MAX - 1);
+    contribution_put(&b, &first);
+    contribution_put(&b, &second);
+    return keep(&b);
+}
+
 static struct batch batch_of_two(void)
 {
     struct buffer b = BUFFER_INIT(4096);
@@ -82,8 +100,41 @@ static struct batch batch_of_two(void)
     struct request second = request_commit(9);
     request_encode(&b, &first);
     request_encode(&b, &second);
-    return (struct batch){
-        .seq = 12, .timestamp_us = 1700000000000000, .request_count = 2, .requests = keep(&b)};
+    return (struct batch){.seq = 12,
+        .timestamp_us = 1700000000000000,
+        .request_count = 2,
+        .requests = keep(&b),
+        .contribution_count = 2,
+        .contributions = two_contributions()};
+}
+
+/* `count` signatures. */
+static struct slice signatures(unsigned count)
+{
+    struct buffer b = BUFFER_INIT(REPLICAS_MAX * SIGNATURE_BYTES);
+    for (unsigned i = 0; i < count * SIGNATURE_BYTES; i++)
+        put_u8(&b, (uint8_t)i);
+    return keep(&b);
+}
+
+static struct stable stable_of_three(uint64_t seq)
+{
+    struct stable m = {.seq = seq, .signers = 0xb, .signatures = signatures(3)};
+    memset(m.digest, 0x33, DIGEST_BYTES);
+    return m;
+}
+
+static struct slice two_proofs(void)
+{
+    struct buffer b = BUFFER_INIT(4096);
+    struct proof m = {.view = 2, .seq = 65, .signers = 0xc, .signatures = signatures(2)};
+    memset(m.digest, 0x11, DIGEST_BYTES);
+    memset(m.proposal_signature, 0x55, SIGNATURE_BYTES);
+    proof_put(&b, &m);
+    m.view = 0;
+    m.seq = 70; /* there may be gaps */
+    proof_put(&b, &m);
+    return keep(&b);
 }
 
 static struct outcome outcome_committed(void)
@@ -168,6 +219,27 @@ static uint8_t cancel(struct buffer *b)
     return MESSAGE_CANCEL;
 }
 
+static uint8_t query(struct buffer *b)
+{
+    query_encode(b, &(struct query){.session = SESSION, .number = 4, .kind = QUERY_EPOCH});
+    return MESSAGE_QUERY;
+}
+
+static uint8_t epoch_answer(struct buffer *b)
+{
+    epoch_answer_put(b, &(struct epoch_answer){.epoch = 300, .barrier_epoch = 299});
+    return RECODE_EPOCH_ANSWER;
+}
+
+static uint8_t query_answer(struct buffer *b)
+{
+    struct buffer answer = BUFFER_INIT(REPLY_BYTES_MAX);
+    (void)epoch_answer(&answer);
+    query_answer_encode(
+        b, &(struct query_answer){.session = SESSION, .number = 4, .answer = keep(&answer)});
+    return MESSAGE_ANSWER;
+}
+
 static uint8_t result_columns(struct buffer *b)
 {
     struct buffer columns = BUFFER_INIT(512);
@@ -241,6 +313,13 @@ static uint8_t pre_prepare_empty(struct buffer *b)
     return MESSAGE_PRE_PREPARE;
 }
 
+static uint8_t pre_prepare_null(struct buffer *b)
+{
+    struct pre_prepare m = {.view = 3, .batch = {.seq = 66}};
+    pre_prepare_encode(b, &m);
+    return MESSAGE_PRE_PREPARE;
+}
+
 static uint8_t prepare(struct buffer *b)
 {
     struct prepare m = {.view = 2, .seq = 12, .replica = 1};
@@ -269,7 +348,9 @@ static uint8_t checkpoint(struct buffer *b)
 
 static uint8_t status(struct buffer *b)
 {
-    status_encode(b, &(struct status){.view = 2, .delivered = 70, .executed = 69, .stable = 64});
+    status_encode(
+        b, &(struct status){
+               .view = 2, .suspects = true, .delivered = 70, .executed = 69, .stable = 64});
     return MESSAGE_STATUS;
 }
 
@@ -291,6 +372,79 @@ static uint8_t fetched(struct buffer *b)
     return MESSAGE_BATCH;
 }
 
+static uint8_t stable(struct buffer *b)
+{
+    struct stable m = stable_of_three(64);
+    stable_encode(b, &m);
+    return MESSAGE_STABLE;
+}
+
+static uint8_t contribution(struct buffer *b)
+{
+    struct contribution m = contribution_of(2);
+    contribution_encode(b, &m);
+    return MESSAGE_CONTRIBUTION;
+}
+
+static uint8_t relay(struct buffer *b)
+{
+    struct request m = request_begin(6);
+    request_encode(b, &m);
+    return MESSAGE_RELAY;
+}
+
+static uint8_t view_change(struct buffer *b)
+{
+    struct view_change m = {.view = 3, .replica = 1, .stable = stable_of_three(64)};
+    m.proof_count = 2;
+    m.proofs = two_proofs();
+    view_change_put_content(b, &m);
+    for (unsigned i = 0; i < SIGNATURE_BYTES; i++)
+        put_u8(b, 0x88);
+    return MESSAGE_VIEW_CHANGE;
+}
+
+static uint8_t view_change_early(struct buffer *b)
+{
+    struct view_change m = {.view = 1};
+    view_change_put_content(b, &m);
+    put_raw(b, m.signature, SIGNATURE_BYTES);
+    return MESSAGE_VIEW_CHANGE;
+}
+
+static uint8_t new_view(struct buffer *b)
+{
+    struct buffer digests = BUFFER_INIT(256), carried = BUFFER_INIT(256);
+    for (unsigned i = 0; i < 3 * DIGEST_BYTES; i++)
+        put_u8(&digests, (uint8_t)i);
+    struct carried item = {.digest = {7}, .signature = {8}};
+    carried_put(&carried, &item);
+    carried_put(&carried, &item);
+    struct new_view m = {.view = 3,
+        .senders = 0xd,
+        .digests = keep(&digests),
+        .low = 64,
+        .carried_count = 2,
+        .carried = keep(&carried)};
+    new_view_put_content(b, &m);
+    put_raw(b, m.signature, SIGNATURE_BYTES);
+    return MESSAGE_NEW_VIEW;
+}
+
+static uint8_t want(struct buffer *b)
+{
+    struct want m = {.count = 2, .wanted = {{.seq = 65, .digest = {1}}, {.seq = 70}}};
+    want_encode(b, &m);
+    return MESSAGE_WANT;
+}
+
+static uint8_t content(struct buffer *b)
+{
+    struct batch m = batch_of_two();
+    content_encode(b, &m);
+    return MESSAGE_CONTENT;
+}
+
 static uint8_t vote(struct buffer *b)
 {
     vote_encode(b, &(struct vote){.seq = 12, .index = 1, .outcome = outcome_aborted()});
@@ -306,10 +460,13 @@ static const struct {
     uint8_t (*encode)(struct buffer *b);
 } samples[] = {SAMPLE(hello_replica), SAMPLE(hello_client), SAMPLE(goodbye), SAMPLE(request),
     SAMPLE(order_begin), SAMPLE(order_commit), SAMPLE(order_rollback), SAMPLE(operation),
-    SAMPLE(cancel), SAMPLE(result_columns), SAMPLE(result_rows), SAMPLE(result_end),
-    SAMPLE(result_error), SAMPLE(reply), SAMPLE(outcome), SAMPLE(pre_prepare),
-    SAMPLE(pre_prepare_empty), SAMPLE(prepare), SAMPLE(commit), SAMPLE(checkpoint), SAMPLE(status),
-    SAMPLE(fetch), SAMPLE(fetched), SAMPLE(vote)};
+    SAMPLE(cancel), SAMPLE(query), SAMPLE(query_answer), SAMPLE(epoch_answer),
+    SAMPLE(result_columns), SAMPLE(result_rows), SAMPLE(result_end), SAMPLE(result_error),
+    SAMPLE(reply), SAMPLE(outcome), SAMPLE(pre_prepare), SAMPLE(pre_prepare_empty),
+    SAMPLE(pre_prepare_null), SAMPLE(prepare), SAMPLE(commit), SAMPLE(checkpoint), SAMPLE(status),
+    SAMPLE(fetch), SAMPLE(fetched), SAMPLE(stable), SAMPLE(contribution), SAMPLE(relay),
+    SAMPLE(view_change), SAMPLE(view_change_early), SAMPLE(new_view), SAMPLE(want), SAMPLE(content),
+    SAMPLE(vote)};
 
 _Static_assert(sizeof samples / sizeof samples[0] == MESSAGE_SAMPLES, "the header tells the count");
 

@@ -5,7 +5,7 @@
 
 #include "common/codec.h"
 
-#define MESSAGE_SAMPLES 24
+#define MESSAGE_SAMPLES 36
 
 /* Encodes sample `index` (cleared first); returns its name, a file name. */
 const char *message_sample(unsigned index, uint8_t *ret_type, struct buffer *body);

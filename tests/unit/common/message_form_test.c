@@ -54,7 +54,9 @@ static void hello(void **state)
     m.version = PROTOCOL_VERSION + 1;
     EXPECT(hello, &m, "another version of the protocol");
     /* … whatever a later version's HELLO looks like behind its version. */
-    expect_reason(hello_decode(slice_of("\0\2", 2), &m), "another version of the protocol", 0);
+    static const uint8_t later[] = {0, PROTOCOL_VERSION + 1};
+    expect_reason(
+        hello_decode(slice_of(later, sizeof later), &m), "another version of the protocol", 0);
 }
 
 static void goodbye(void **state)
@@ -401,7 +403,7 @@ static const char *reason_of_batch(const struct batch *m)
 
 static void batch(void **state)
 {
-    struct batch m = {.seq = 1};
+    struct batch m = {.seq = 1, .timestamp_us = 1};
     expect_reason(reason_of_batch(&m), NULL, __LINE__);
     m.seq = 0;
     expect_reason(reason_of_batch(&m), "batches are numbered from 1", __LINE__);
@@ -426,8 +428,26 @@ static void a_batch_is_bounded_in_bytes(void **state)
     buffer_clear(&parts);
     request_encode(&parts, &r);
     request_encode(&parts, &r);
-    struct batch m = {.seq = 1, .request_count = 2, .requests = buffer_slice(&parts)};
+    struct batch m = {
+        .seq = 1, .timestamp_us = 1, .request_count = 2, .requests = buffer_slice(&parts)};
     expect_reason(reason_of_batch(&m), "the batch is too long", __LINE__);
+}
+
+static void a_null_batch_is_empty(void **state)
+{
+    struct batch m = {.seq = 1};
+    expect_reason(reason_of_batch(&m), NULL, __LINE__);
+    struct request r = {.number = 1};
+    buffer_clear(&parts);
+    request_encode(&parts, &r);
+    m.request_count = 1;
+    m.requests = buffer_slice(&parts);
+    expect_reason(reason_of_batch(&m), "a null batch with a content", __LINE__);
+    struct contribution c = {.number = 1};
+    buffer_clear(&parts);
+    contribution_put(&parts, &c);
+    m = (struct batch){.seq = 1, .contribution_count = 1, .contributions = buffer_slice(&parts)};
+    expect_reason(reason_of_batch(&m), "a null batch with a content", __LINE__);
 }
 
 static void agreement(void **state)
@@ -466,7 +486,8 @@ static void fetched(void **state)
     buffer_clear(&parts);
     outcome_put_skipped(&parts);
     struct fetched m = {
-        .batch = {.seq = 1, .request_count = 1, .requests = buffer_slice(&requests)}};
+        .batch = {
+            .seq = 1, .timestamp_us = 1, .request_count = 1, .requests = buffer_slice(&requests)}};
     EXPECT(fetched, &m, NULL);
     m.outcome_count = 1;
     m.outcomes = buffer_slice(&parts);
@@ -532,6 +553,7 @@ int main(void)
         cmocka_unit_test(fields_without_meaning_are_zero),
         cmocka_unit_test(batch),
         cmocka_unit_test(a_batch_is_bounded_in_bytes),
+        cmocka_unit_test(a_null_batch_is_empty),
         cmocka_unit_test(agreement),
         cmocka_unit_test(fetch),
         cmocka_unit_test(fetched),

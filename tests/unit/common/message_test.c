@@ -129,7 +129,8 @@ static void a_request_and_its_overhead_fit_the_limits(void **state)
     assert_null(request_decode(buffer_slice(&body), &m));
 
     struct pre_prepare p = {
-        .batch = {.seq = 1, .request_count = 1, .requests = buffer_slice(&body)}};
+        .batch = {
+            .seq = 1, .timestamp_us = 1, .request_count = 1, .requests = buffer_slice(&body)}};
     buffer_clear(&again);
     pre_prepare_encode(&again, &p);
     assert_false(again.failed);

@@ -46,6 +46,33 @@ static void add_columns(void)
 
 #define FOUR_ROWS "dca78d044e88adad41a4fbf737b7ae4e52c44dd67285e1ef5d6fd677de73d84e"
 
+static void hash_for(const char *statement, const char *first, const char *second,
+    uint8_t ret_digest[static DIGEST_BYTES])
+{
+    result_hash_start_for(hash, slice_text(statement));
+    result_hash_column(hash, slice_text("id"), 23);
+    result_hash_column(hash, slice_text("name"), 25);
+    result_hash_column(hash, slice_text("amount"), 20001);
+    add_row(first, "x", NULL);
+    add_row(second, "x", NULL);
+    result_hash_finish(hash, slice_text("SELECT 2"), ret_digest);
+}
+
+#define IN_ORDER "9d522a181d26949de404b526d90cda77733e8f3c545aa2d9fd487f95e54dd6e4"
+
+static void rows_count_in_the_order_that_was_asked_for(void **state)
+{
+    uint8_t one[DIGEST_BYTES], other[DIGEST_BYTES];
+    hash_for("SELECT * FROM t", "1", "2", one);
+    hash_for("SELECT * FROM t", "2", "1", other);
+    assert_memory_equal(one, other, DIGEST_BYTES);
+    hash_for("SELECT * FROM t ORDER BY id", "2", "1", other);
+    assert_memory_not_equal(one, other, DIGEST_BYTES);
+    hash_for("SELECT * FROM t ORDER BY id", "1", "2", one);
+    assert_memory_not_equal(one, other, DIGEST_BYTES);
+    expect_digest(one, IN_ORDER);
+}
+
 static void rows_are_a_multiset(void **state)
 {
     uint8_t digest[DIGEST_BYTES];
@@ -201,6 +228,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_are_a_multiset),
+        cmocka_unit_test(rows_count_in_the_order_that_was_asked_for),
         cmocka_unit_test(equal_rows_count),
         cmocka_unit_test(a_result_without_columns),
         cmocka_unit_test(an_error_is_its_sqlstate),
