@@ -101,6 +101,28 @@ int byz_rollback_verified(byz_conn *conn)
     return rollback(conn, true);
 }
 
+/* ---- reads without ordering ---- */
+
+/* By order: the snapshot of a transaction that is given up at once. */
+static int order_epoch(struct byz_conn *conn, uint64_t *ret_epoch)
+{
+    if (begin_on_any(conn) != 0)
+        return -1;
+    *ret_epoch = conn->transaction.epoch;
+    (void)transaction_rollback(conn, false, clock_after_s(conn->info.request_timeout_s));
+    error_clear(&conn->error); /* a transaction that stays open expires; the epoch is known */
+    return 0;
+}
+
+int byz_epoch(byz_conn *conn, uint64_t *ret_epoch)
+{
+    if (!enter_begin(conn))
+        return -1;
+    if (ret_epoch == NULL)
+        return conn_fail(conn, SQLSTATE_BAD_PARAMETER, "no place for the epoch");
+    return query_epoch(conn, ret_epoch) ? 0 : order_epoch(conn, ret_epoch);
+}
+
 /* ---- statements ---- */
 
 static void fail_result(struct byz_conn *conn, struct byz_result *result)

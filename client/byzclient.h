@@ -33,6 +33,8 @@ extern "C" {
 #define LIBBYZ_VERSION_MINOR 1
 #define LIBBYZ_HAS_EXEC_PARAMS 1
 #define LIBBYZ_HAS_VERIFIED_ROLLBACK 1
+#define LIBBYZ_HAS_EPOCH 1
+#define LIBBYZ_HAS_COPY 1
 
 typedef struct byz_conn byz_conn;
 typedef struct byz_result byz_result;
@@ -67,6 +69,10 @@ typedef enum {
  *   connect_timeout  BYZCONNECT_TIMEOUT seconds to reach 2f+1 replicas [10]
  *   request_timeout  BYZREQUEST_TIMEOUT seconds for an ordered request [30]
  *   operation_timeout BYZOPERATION_TIMEOUT seconds until a silent coordinator is replaced [10]
+ *   reads            BYZREADS           "on": ordered requests wait for 2f+1 equal replies [off]
+ *
+ * With reads=on, byz_epoch of every other connection sees what this one committed; f+1 replies, of
+ * which f may be liars', are enough to believe an outcome, not for that.
  *
  * Never returns NULL but when memory ran out; check byz_status. Succeeds with 2f+1 replicas
  * reachable; the others are tried again in the background of later calls. Host names are resolved
@@ -80,8 +86,8 @@ byz_transaction_status_type byz_transaction_status(const byz_conn *conn);
 
 /* The last call's error: a text for people (ends in a newline, like libpq's; "" if none), and the
  * five-character SQLSTATE ("00000" if none). PostgreSQL's own codes, and class BZ: BZ001 a replica
- * lied, BZ002 a replica is silent, BZ003 no f+1 replicas agree. 08006: too few replicas reachable.
- * Valid until the next call on conn. */
+ * lied, BZ002 a replica is silent, BZ003 no f+1 replicas agree (reads=on: no 2f+1). 08006: too few
+ * replicas reachable. Valid until the next call on conn. */
 const char *byz_error_message(const byz_conn *conn);
 const char *byz_sqlstate(const byz_conn *conn);
 
@@ -116,18 +122,51 @@ byz_result *byz_exec(byz_conn *conn, const char *sql);
 byz_result *byz_exec_params(byz_conn *conn, const char *sql, int parameter_count,
     const uint32_t *types, const char *const *values);
 
+/* COPY in and out, as ordinary statements. COPY itself speaks a protocol of its own and is refused.
+ * Text and CSV with all their options, in UTF-8; no files or programs, BINARY, FREEZE or WHERE.
+ *
+ * byz_copy_in runs `command`, COPY … FROM STDIN, with this data. In an open transaction the data is
+ * one statement, and at most BYZ_COPY_BYTES_MAX long (54000). Without one it is one transaction if
+ * it is no longer than that, else several, cut between records and executed one after another; each
+ * is run again after a conflict. *ret_rows (may be NULL) is set in any case: the rows stored.
+ * After a failure these, the first of the data, remain if they were committed, and with 08007 it is
+ * not known whether those that followed were.
+ *
+ * byz_copy_out returns what COPY … TO STDOUT writes (free with byz_free; *ret_size, which may be
+ * NULL, does not count the zero behind it), or NULL. Each line carries its number, so, unlike other
+ * results, the order is verified, too. A table comes in the order of its primary key, else of all
+ * columns; a query in its own order, made total. */
+#define BYZ_COPY_BYTES_MAX 786432
+int byz_copy_in(
+    byz_conn *conn, const char *command, const char *data, size_t size, uint64_t *ret_rows);
+char *byz_copy_out(byz_conn *conn, const char *command, size_t *ret_size);
+
 /* COMMIT (figure 2, db_commit): sends the list of operations and result hashes to all replicas and
- * waits until f+1 report the same outcome. On failure the transaction is over and had no effect,
- * and byz_sqlstate says why: 40001 (conflict or unconfirmed: retry), BZ001 (byz_suspect lied),
- * others. Exceptions: 08007 means that the outcome is not known; so does BZ003, which says that
- * more than f replicas are faulty. A transaction without statements is rolled back instead: it has
- * nothing to verify. One in which a statement failed is rolled back and the commit fails with
- * 25P02. */
+ * waits until f+1 (reads=on: 2f+1) report the same outcome. On failure the transaction is over and
+ * had no effect, and byz_sqlstate says why: 40001 (conflict or unconfirmed: retry), BZ001
+ * (byz_suspect lied), others. Exceptions: 08007 means that the outcome is not known; so does BZ003,
+ * which says that more than f replicas are faulty. A transaction without statements is rolled back
+ * instead: it has nothing to verify. One in which a statement failed is rolled back and the commit
+ * fails with 25P02. */
 int byz_commit(byz_conn *conn);
 /* ROLLBACK. With `verify` the results read are compared as in byz_commit (section 3.4): fails with
  * BZ001 or 40001 if they cannot be confirmed. The transaction is over in any case. */
 int byz_rollback(byz_conn *conn);
 int byz_rollback_verified(byz_conn *conn);
+
+/* The cluster's epoch: how many transactions have been committed. 2f+1 replicas have executed them
+ * all, which they answer without ordering anything (the read-only operations of Castro and Liskov,
+ * TOCS 2002; figure 2 of the paper knows ordered requests only). While they differ under load it is
+ * tried again for up to a second, then BEGIN and ROLLBACK are ordered and tell it.
+ *
+ * It is not older than what this connection committed or learnt before, and not older than what
+ * other connections with reads=on had committed, or any connection had learnt from this function
+ * without ordering, before the call. A transaction that is begun later sees that epoch or a newer
+ * one.
+ *
+ * Outside transactions only (25001). Fails with 22023 (ret_epoch is NULL), 08006, BZ003, or what
+ * refuses a BEGIN (53300); *ret_epoch is then as it was. */
+int byz_epoch(byz_conn *conn, uint64_t *ret_epoch);
 
 /* Results. Accessors tolerate indexes out of range (NULL, 0). */
 int byz_result_ok(const byz_result *result);

@@ -7,6 +7,7 @@
 #include "client/error.h"
 #include "client/links.h"
 #include "client/operation.h"
+#include "client/query.h"
 #include "client/request.h"
 #include "client/session.h"
 #include "client/transaction.h"
@@ -31,6 +32,7 @@ struct byz_conn {
     struct suspicion suspicion;
     struct session session;
     struct request_run request;
+    struct query_run query;
     struct operation_run operation;
     struct transaction transaction;
     struct coordinators coordinators;

@@ -45,6 +45,8 @@ static enum frame_verdict on_frame(
         return operation_take(conn, replica, type, body, ret_reason);
     case MESSAGE_STATUS_TEXT:
         return take_status(conn, replica, body, ret_reason);
+    case MESSAGE_ANSWER:
+        return query_take_answer(conn, replica, body, ret_reason);
     }
     *ret_reason = "a message that no replica sends to a client";
     return FRAME_INVALID;

@@ -24,6 +24,7 @@ static const struct keyword {
     [CONNINFO_CONNECT_TIMEOUT] = {"connect_timeout", "BYZCONNECT_TIMEOUT", "10"},
     [CONNINFO_REQUEST_TIMEOUT] = {"request_timeout", "BYZREQUEST_TIMEOUT", "30"},
     [CONNINFO_OPERATION_TIMEOUT] = {"operation_timeout", "BYZOPERATION_TIMEOUT", "10"},
+    [CONNINFO_READS] = {"reads", "BYZREADS", "off"},
 };
 
 struct message {
@@ -176,9 +177,18 @@ static bool interpret_coordinator(struct conninfo *info, struct message error)
     return true;
 }
 
+static bool interpret_reads(struct conninfo *info, struct message error)
+{
+    const char *text = info->values[CONNINFO_READS];
+    info->reads = strcmp(text, "on") == 0;
+    if (!info->reads && strcmp(text, "off") != 0)
+        return refuse(error, "reads must be \"on\" or \"off\", not \"%s\"", text);
+    return true;
+}
+
 static bool interpret(struct conninfo *info, struct message error)
 {
-    return interpret_coordinator(info, error) &&
+    return interpret_coordinator(info, error) && interpret_reads(info, error) &&
            interpret_timeout(info, CONNINFO_CONNECT_TIMEOUT, &info->connect_timeout_s, error) &&
            interpret_timeout(info, CONNINFO_REQUEST_TIMEOUT, &info->request_timeout_s, error) &&
            interpret_timeout(info, CONNINFO_OPERATION_TIMEOUT, &info->operation_timeout_s, error);

@@ -16,8 +16,9 @@ enum conninfo_keyword {
     CONNINFO_CONNECT_TIMEOUT,
     CONNINFO_REQUEST_TIMEOUT,
     CONNINFO_OPERATION_TIMEOUT,
+    CONNINFO_READS,
 };
-#define CONNINFO_KEYWORDS 7
+#define CONNINFO_KEYWORDS 8
 
 /* Who coordinates a transaction when byz_begin is not told. */
 enum coordinator_policy {
@@ -34,6 +35,7 @@ struct conninfo {
     unsigned connect_timeout_s;
     unsigned request_timeout_s;
     unsigned operation_timeout_s;
+    bool reads; /* ordered requests wait for 2f+1 equal replies */
 };
 
 /* Returns false with a message that names the keyword, or an empty message when memory ran out.

@@ -203,8 +203,8 @@ static bool send_operation(
     return sent;
 }
 
-static void start(
-    struct byz_conn *conn, unsigned replica, uint32_t index, struct byz_result *result)
+static void start(struct byz_conn *conn, unsigned replica, uint32_t index,
+    const struct statement *statement, struct byz_result *result)
 {
     struct operation_run *run = &conn->operation;
     *run = (struct operation_run){
@@ -215,7 +215,7 @@ static void start(
         .result = result,
         .sqlstate = SQLSTATE_SUCCESS,
     };
-    result_hash_start(run->hash);
+    result_hash_start_for(run->hash, statement->text);
     if (result != NULL)
         result_reset(result);
 }
@@ -227,7 +227,7 @@ enum operation_state operation_run(struct byz_conn *conn, unsigned replica, uint
     uint64_t until_us = clock_after_s(conn->info.operation_timeout_s);
     if (!links_ready(conn->links, replica))
         (void)links_wait(conn->links, replica, clock_now_us() + RECONNECT_US_MAX);
-    start(conn, replica, index, result);
+    start(conn, replica, index, statement, result);
     if (!send_operation(conn, replica, index, statement))
         run->state = OPERATION_LOST;
     while (run->state == OPERATION_RUNNING && clock_now_us() < until_us)

@@ -3,12 +3,12 @@
 #include <assert.h>
 #include <string.h>
 
-void quorum_start(struct quorum *quorum, unsigned replica_count, unsigned faults)
+void quorum_start(struct quorum *quorum, unsigned replica_count, unsigned needed)
 {
-    assert(faults >= 1 && faults <= FAULTS_MAX && replica_count == 3 * faults + 1);
+    assert(replica_count <= REPLICAS_MAX && needed >= 2 && needed <= replica_count);
     *quorum = (struct quorum){
         .replica_count = replica_count,
-        .faults = faults,
+        .needed = needed,
         .decided = -1,
     };
 }
@@ -39,7 +39,7 @@ static unsigned support(const struct quorum *quorum, unsigned replica)
     return count;
 }
 
-/* True while some result could still reach f+1. */
+/* True while some result could still get enough. */
 static bool is_possible(const struct quorum *quorum)
 {
     unsigned best = 0;
@@ -49,7 +49,7 @@ static bool is_possible(const struct quorum *quorum)
             best = count;
     }
     unsigned outstanding = quorum->replica_count - quorum_replies(quorum);
-    return best + outstanding >= quorum->faults + 1;
+    return best + outstanding >= quorum->needed;
 }
 
 enum quorum_state quorum_state(const struct quorum *quorum)
@@ -68,7 +68,7 @@ enum quorum_state quorum_add(struct quorum *quorum, unsigned replica, struct sli
         quorum->results[replica].size = result.size;
         if (result.size > 0)
             memcpy(quorum->results[replica].bytes, result.data, result.size);
-        if (quorum->decided < 0 && support(quorum, replica) >= quorum->faults + 1)
+        if (quorum->decided < 0 && support(quorum, replica) >= quorum->needed)
             quorum->decided = (int)replica;
     }
     return quorum_state(quorum);

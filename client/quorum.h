@@ -1,7 +1,9 @@
-/* What a client believes about one ordered request: the result that f+1 replicas report.
+/* What a client believes: the result that enough replicas report, byte for byte.
  *
- * At least one of f+1 replicas is correct, and all correct replicas execute a request alike, so no
- * other result can be right. A replica whose reply contradicts the decision lies.
+ * For an ordered request f+1 are enough: at least one of them is correct, and all correct replicas
+ * execute a request alike, so no other result can be right. A replica whose reply contradicts the
+ * decision lies. For reads without ordering, and for the writes that such reads must see, it takes
+ * 2f+1 (reads.h).
  *
  * Pure: no socket, no clock, no allocation. Any bytes may be added. */
 #ifndef BYZ_CLIENT_QUORUM_H
@@ -14,12 +16,12 @@ enum quorum_state {
     QUORUM_INVALID = 0,
     QUORUM_WAITING,
     QUORUM_DECIDED,
-    QUORUM_IMPOSSIBLE, /* no result can get f+1 any more: more than f replicas are faulty */
+    QUORUM_IMPOSSIBLE, /* no result can get enough any more */
 };
 
 struct quorum {
     unsigned replica_count; /* 3f+1 */
-    unsigned faults;        /* f */
+    unsigned needed;        /* equal results that decide */
     uint32_t replied;       /* mask of replicas */
     int decided;            /* a replica that reported the decided result, or -1 */
     struct {
@@ -28,7 +30,8 @@ struct quorum {
     } results[REPLICAS_MAX];
 };
 
-void quorum_start(struct quorum *quorum, unsigned replica_count, unsigned faults);
+/* `needed`: f+1 or 2f+1. */
+void quorum_start(struct quorum *quorum, unsigned replica_count, unsigned needed);
 /* Counts one replica's result: its first reply only, so that a liar counts once. `replica` is below
  * replica_count and the result at most REPLY_BYTES_MAX. Replies after the decision are welcome:
  * they may convict. */

@@ -31,6 +31,13 @@ static bool encode_request(struct byz_conn *conn, struct slice order)
     return !run->body.failed;
 }
 
+/* BEGIN too: an epoch that only f+1 replicas name may seem to be gone to the next reader. */
+static unsigned replies_needed(const struct byz_conn *conn)
+{
+    unsigned faults = conn->config->faults;
+    return conn->info.reads ? 2 * faults + 1 : faults + 1;
+}
+
 static bool prepare(struct byz_conn *conn, const struct order *order)
 {
     struct request_run *run = &conn->request;
@@ -39,7 +46,7 @@ static bool prepare(struct byz_conn *conn, const struct order *order)
     run->number = ++conn->session.number;
     run->repeated = false;
     run->accused = 0;
-    quorum_start(&run->quorum, conn->config->replica_count, conn->config->faults);
+    quorum_start(&run->quorum, conn->config->replica_count, replies_needed(conn));
     order_encode(&encoded, order);
     bool good = !encoded.failed && encode_request(conn, buffer_slice(&encoded));
     buffer_free(&encoded);
@@ -90,7 +97,7 @@ static void accuse_dissenters(struct byz_conn *conn)
         if ((fresh >> i & 1) != 0)
             suspicion_note(&conn->suspicion, i, BYZ_SUSPICION_WRONG_REPLY,
                 "replica %u reported an outcome that %u other replicas contradict", i,
-                conn->config->faults + 1);
+                run->quorum.needed);
 }
 
 enum frame_verdict request_take_reply(
@@ -155,5 +162,6 @@ enum request_result request_order(struct byz_conn *conn, const struct order *ord
     }
     const char *reason = outcome_reason(quorum_result(&run->quorum), ret_outcome);
     assert(reason == NULL); /* checked before it was counted */
+    session_saw(&conn->session, ret_outcome->epoch);
     return REQUEST_DECIDED;
 }

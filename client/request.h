@@ -1,5 +1,6 @@
 /* Ordered requests: BFT_exec of the paper's figure 2. Signed, sent to all replicas, sent again
- * until f+1 of them report the same outcome. */
+ * until f+1 of them report the same outcome, or 2f+1 of them if reads without ordering must see
+ * what it did (reads.h). */
 #ifndef BYZ_CLIENT_REQUEST_H
 #define BYZ_CLIENT_REQUEST_H
 

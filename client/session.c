@@ -44,3 +44,9 @@ void session_accepted(struct session *session)
 {
     session->refused = 0;
 }
+
+void session_saw(struct session *session, uint64_t epoch)
+{
+    if (epoch > session->epoch)
+        session->epoch = epoch;
+}

@@ -14,6 +14,7 @@
 struct session {
     uint64_t id;
     uint64_t number;  /* of the last request; they begin with 1 */
+    uint64_t epoch;   /* the newest that was seen: nothing that is read later is older */
     unsigned refused; /* ids that the replicas called forgotten, one after another */
 };
 
@@ -25,6 +26,8 @@ void session_start(struct session *session);
 bool session_raise(struct session *session);
 /* The current id was accepted. */
 void session_accepted(struct session *session);
+/* The connection believes that the cluster has reached this epoch. Outlives ids. */
+void session_saw(struct session *session, uint64_t epoch);
 
 /* The id for a session that begins now. Pure. */
 uint64_t session_id_after(uint64_t last_id, uint64_t utc_us, uint64_t ahead_us, uint16_t random);

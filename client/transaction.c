@@ -36,7 +36,7 @@ static int fail_undecided(
         conn_new_session(conn);
         return conn_fail(conn, SQLSTATE_NO_QUORUM,
             "no %u replicas report the same outcome: more than %u are faulty",
-            conn->config->faults + 1, conn->config->faults);
+            conn->request.quorum.needed, conn->config->faults);
     case REQUEST_INVALID:
     case REQUEST_DECIDED:
     case REQUEST_TIMEOUT:
@@ -46,7 +46,7 @@ static int fail_undecided(
     conn_new_session(conn);
     return conn_fail(conn, timeout_sqlstate,
         "no %u replicas agree on an outcome in time: %u of %u answered; %s",
-        conn->config->faults + 1, quorum_replies(&conn->request.quorum),
+        conn->request.quorum.needed, quorum_replies(&conn->request.quorum),
         conn->config->replica_count, links);
 }
 
@@ -94,6 +94,7 @@ int transaction_begin(struct byz_conn *conn, unsigned coordinator, uint64_t unti
     t->status = BYZ_TRANSACTION_OPEN;
     t->session = conn->request.session;
     t->number = conn->request.number;
+    t->epoch = outcome.epoch;
     t->coordinator = coordinator;
     t->tried = (uint32_t)1 << coordinator;
     return 0;

@@ -12,6 +12,7 @@ struct transaction {
     char over[6];
     uint64_t session; /* together with the client: the transaction's uid */
     uint64_t number;
+    uint64_t epoch; /* of its snapshot */
     unsigned coordinator;
     uint32_t tried;    /* mask: replicas that have been its coordinator */
     unsigned executed; /* entries of the list that the present coordinator has run */

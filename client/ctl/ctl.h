@@ -50,11 +50,16 @@ int command_psql(const struct ctl *ctl, int argc, char **argv);
 int command_run(const struct ctl *ctl, int argc, char **argv);
 int command_compare(const struct ctl *ctl, int argc, char **argv);
 int command_dump(const struct ctl *ctl, int argc, char **argv);
+int command_evidence(const struct ctl *ctl, int argc, char **argv);
 
-extern const char *const init_usage,
-    *const up_usage, *const down_usage, *const status_usage, *const psql_usage,
-                                                                 *const run_usage,
-                                                                     *const compare_usage,
-                                                                         *const dump_usage;
+extern const char *const init_usage;
+extern const char *const up_usage;
+extern const char *const down_usage;
+extern const char *const status_usage;
+extern const char *const psql_usage;
+extern const char *const run_usage;
+extern const char *const compare_usage;
+extern const char *const dump_usage;
+extern const char *const evidence_usage;
 
 #endif

@@ -36,8 +36,11 @@ const char *const init_usage =
     "For replicas on machines or in containers of their own:\n\n"
     "  --hosts HOST:PORT,…  where each replica listens, instead of --host and --base-port\n"
     "  --keys-only          makes keys and cluster.conf, no servers. A replica's machine gets\n"
-    "                       cluster.conf and its own replicaN/replica.key, and nothing else\n"
-    "  --server N           makes replica N's server in a folder that has the cluster.conf\n\n"
+    "                       cluster.conf and its own folder replicaN, and nothing else\n"
+    "  --server N           makes replica N's server in a folder that has the cluster.conf\n"
+    "  --lost-log           with --server: the replica ran before, and its durable log is lost\n"
+    "  --new-log            with --server: its key has never signed anything; only needed where\n"
+    "                       replicaN/store was not copied along\n\n"
     "byzctl run and byzctl status act as client admin, so that one is always made.";
 
 static volatile sig_atomic_t interrupted;
@@ -59,6 +62,7 @@ struct init_options {
     bool keys_only;
     bool one_server; /* nothing but the server of replica `server` */
     unsigned server;
+    enum birth birth; /* why it has no durable log; unknown: nothing was said */
 };
 
 /* A name that needs no quoting anywhere: in SQL, in conninfo strings, as a file's name. */
@@ -127,6 +131,13 @@ static bool option_take(
     case 'S':
         options->one_server = true;
         return ctl_number("--server", text, 0, REPLICAS_MAX - 1, &options->server);
+    case 'L':
+    case 'N':
+        if (options->birth != BIRTH_UNKNOWN)
+            ctl_error("--lost-log and --new-log: say one of them, once");
+        else
+            options->birth = option == 'L' ? BIRTH_LOST : BIRTH_NEW;
+        return options->birth == (option == 'L' ? BIRTH_LOST : BIRTH_NEW);
     case 'n':
         return set_name("--name", config->name, text);
     case 'd':
@@ -204,6 +215,8 @@ static bool options_read(int argc, char **argv, struct init_options *options, st
         {"hosts", required_argument, NULL, 'a'},
         {"keys-only", no_argument, NULL, 'k'},
         {"server", required_argument, NULL, 'S'},
+        {"lost-log", no_argument, NULL, 'L'},
+        {"new-log", no_argument, NULL, 'N'},
         {NULL, 0, NULL, 0},
     };
     set_name("--name", config->name, "byz");
@@ -223,8 +236,12 @@ static bool options_read(int argc, char **argv, struct init_options *options, st
     }
     if (config->client_count == 1 && !client_add(config, "demo"))
         return false;
-    if (options->one_server && given > 1) {
+    if (options->one_server && given > 1 + (options->birth != BIRTH_UNKNOWN)) {
         ctl_error("--server takes everything else from cluster.conf: no other option");
+        return false;
+    }
+    if (!options->one_server && options->birth != BIRTH_UNKNOWN) {
+        ctl_error("--lost-log and --new-log go with --server");
         return false;
     }
     return options_settle(options, config);
@@ -284,7 +301,7 @@ static bool folders_of_replica(const struct ctl *ctl, unsigned replica)
     bool good = true;
     for (size_t i = 0; good && i < sizeof names / sizeof names[0]; i++)
         good = folder_make(place_replica(ctl, replica, names[i]).text);
-    return good;
+    return good && server_log_mark(ctl, replica, BIRTH_NEW);
 }
 
 /* ---- keys ---- */
@@ -437,10 +454,10 @@ static int make_all(const struct ctl *ctl, struct config *config, bool keys_only
     return CTL_OK;
 }
 
-static int make_server(const struct ctl *ctl, unsigned replica)
+static int make_server(const struct ctl *ctl, unsigned replica, enum birth birth)
 {
     notice_interrupts();
-    bool good = server_make_alone(ctl, replica) && !interrupted;
+    bool good = server_make_alone(ctl, replica, birth) && !interrupted;
     return good ? CTL_OK : CTL_FAILED;
 }
 
@@ -457,7 +474,7 @@ int command_init(const struct ctl *ctl, int argc, char **argv)
     else if (!options.keys_only && ctl_is_root("init"))
         result = CTL_FAILED;
     else if (options.one_server)
-        result = make_server(ctl, options.server);
+        result = make_server(ctl, options.server, options.birth);
     else
         result = make_all(ctl, config, options.keys_only);
     config_free(config);

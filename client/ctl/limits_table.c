@@ -24,6 +24,7 @@ static const struct limit limits[] = {
     LIMIT(clock_skew_ms_max),
     LIMIT(heartbeat_ms),
     LIMIT(retransmit_ms),
+    LIMIT(view_change_timeout_ms),
     LIMIT(sessions_per_client_max),
     LIMIT(log_batches_max),
     LIMIT(transactions_max),

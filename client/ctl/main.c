@@ -20,12 +20,13 @@ static const struct command commands[] = {
     {"psql", "a session that reads one replica's PostgreSQL", NULL, command_psql},
     {"compare", "do all replicas hold the same data?", NULL, command_compare},
     {"dump", "one replica's data in canonical form", NULL, command_dump},
+    {"evidence", "proofs that a replica lied", NULL, command_evidence},
 };
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
 
 /* In the order of the table above; apart from it because C has no constant pointers to pointers. */
 static const char *const *const usages[] = {&init_usage, &up_usage, &down_usage, &status_usage,
-    &run_usage, &psql_usage, &compare_usage, &dump_usage};
+    &run_usage, &psql_usage, &compare_usage, &dump_usage, &evidence_usage};
 _Static_assert(sizeof usages / sizeof usages[0] == COMMAND_COUNT, "one usage a command");
 
 void ctl_error(const char *format, ...)

@@ -22,6 +22,7 @@ const char *const run_usage =
     "transaction has committed, tab-separated. A transaction that ends with 40001 is run again. "
     "The\n"
     "first error ends the run and names FILE:LINE and SQLSTATE; what was committed stays.\n"
+    "The lines behind COPY ... FROM STDIN; are its data, up to a line \\. as in psql.\n"
     "FILE - is standard input.\n\n"
     "  -c STATEMENTS          run these instead of a file\n"
     "  --client NAME          act as this client [admin]\n"

@@ -12,12 +12,19 @@
 /* How one attempt at a transaction ended. */
 enum attempt { ATTEMPT_INVALID = 0, ATTEMPT_DONE, ATTEMPT_AGAIN, ATTEMPT_FAILED };
 
+/* A result with rows, or what COPY TO wrote. */
+struct shown {
+    byz_result *result;
+    char *text;
+    size_t size;
+};
+
 struct runner {
     const struct run_plan *plan;
     const struct run_options *options;
     byz_conn *conn;
     struct progress progress;
-    byz_result **rows; /* results with rows of the open transaction, shown after COMMIT */
+    struct shown *rows; /* of the open transaction, shown after COMMIT */
     size_t row_count;
     size_t row_room;
     size_t done; /* statements */
@@ -48,37 +55,48 @@ static void complain_of(
     free(copy);
 }
 
+static void shown_free(struct shown *shown)
+{
+    byz_clear(shown->result);
+    byz_free(shown->text);
+}
+
 static void rows_forget(struct runner *r)
 {
     for (size_t i = 0; i < r->row_count; i++)
-        byz_clear(r->rows[i]);
+        shown_free(&r->rows[i]);
     r->row_count = 0;
 }
 
-/* Takes the result. */
-static bool rows_keep(struct runner *r, byz_result *result)
+/* Takes it. */
+static bool rows_keep(struct runner *r, struct shown shown)
 {
-    if (byz_column_count(result) == 0) {
-        byz_clear(result);
+    if (!shown.text && byz_column_count(shown.result) == 0) {
+        byz_clear(shown.result);
         return true;
     }
     if (r->row_count == r->row_room) {
         size_t room = r->row_room ? 2 * r->row_room : 16;
-        byz_result **more = reallocarray(r->rows, room, sizeof *more);
+        struct shown *more = reallocarray(r->rows, room, sizeof *more);
         if (!more) {
-            byz_clear(result);
+            shown_free(&shown);
             ctl_error("out of memory");
             return false;
         }
         r->rows = more;
         r->row_room = room;
     }
-    r->rows[r->row_count++] = result;
+    r->rows[r->row_count++] = shown;
     return true;
 }
 
-static void rows_print(const byz_result *result)
+static void rows_print(const struct shown *shown)
 {
+    const byz_result *result = shown->result;
+    if (shown->text) {
+        fwrite(shown->text, 1, shown->size, stdout);
+        return;
+    }
     int columns = byz_column_count(result);
     for (int row = 0; row < byz_row_count(result); row++) {
         for (int column = 0; column < columns; column++) {
@@ -95,7 +113,7 @@ static void rows_show(struct runner *r)
     if (r->row_count > 0)
         progress_clear(&r->progress);
     for (size_t i = 0; i < r->row_count; i++)
-        rows_print(r->rows[i]);
+        rows_print(&r->rows[i]);
     rows_forget(r);
     fflush(stdout);
 }
@@ -105,23 +123,72 @@ static enum attempt attempt_of(const char *sqlstate)
     return strcmp(sqlstate, "40001") == 0 ? ATTEMPT_AGAIN : ATTEMPT_FAILED;
 }
 
-/* A statement as a C string: the library's functions want one. */
-static enum attempt run_statement(
-    struct runner *r, const struct script_statement *statement, bool last_chance)
+static enum attempt end_copy(
+    struct runner *r, const struct script_statement *statement, bool again, bool last_chance)
 {
-    char *sql = strndup(statement->text, statement->size);
-    byz_result *result = sql ? byz_exec(r->conn, sql) : NULL;
-    free(sql);
+    enum attempt end = again ? attempt_of(byz_sqlstate(r->conn)) : ATTEMPT_FAILED;
+    if (end == ATTEMPT_FAILED || last_chance)
+        complain_of(r, statement->line, NULL, "");
+    return end;
+}
+
+/* What a long load has committed is not loaded again. */
+static enum attempt run_copy_in(
+    struct runner *r, const struct script_statement *statement, const char *sql, bool last_chance)
+{
+    uint64_t rows;
+    bool is_alone = byz_transaction_status(r->conn) == BYZ_TRANSACTION_NONE;
+    if (byz_copy_in(r->conn, sql, statement->data, statement->data_size, &rows) == 0)
+        return ATTEMPT_DONE;
+    bool is_partial = is_alone && rows > 0;
+    enum attempt end = end_copy(r, statement, !is_partial, last_chance);
+    if (is_partial)
+        ctl_error("%s:%u: the first %llu rows were stored", r->options->name, statement->line,
+            (unsigned long long)rows);
+    return end;
+}
+
+static enum attempt run_copy_out(
+    struct runner *r, const struct script_statement *statement, const char *sql, bool last_chance)
+{
+    struct shown shown = {.text = byz_copy_out(r->conn, sql, &shown.size)};
+    if (!shown.text)
+        return end_copy(r, statement, true, last_chance);
+    return rows_keep(r, shown) ? ATTEMPT_DONE : ATTEMPT_FAILED;
+}
+
+static enum attempt run_sql(
+    struct runner *r, const struct script_statement *statement, const char *sql, bool last_chance)
+{
+    byz_result *result = byz_exec(r->conn, sql);
     if (!result) {
         ctl_error("out of memory");
         return ATTEMPT_FAILED;
     }
     if (byz_result_ok(result))
-        return rows_keep(r, result) ? ATTEMPT_DONE : ATTEMPT_FAILED;
+        return rows_keep(r, (struct shown){.result = result}) ? ATTEMPT_DONE : ATTEMPT_FAILED;
     enum attempt end = attempt_of(byz_result_sqlstate(result));
     if (end == ATTEMPT_FAILED || last_chance)
         complain_of(r, statement->line, result, "");
     byz_clear(result);
+    return end;
+}
+
+/* The library's functions want the statement as a C string. */
+static enum attempt run_statement(
+    struct runner *r, const struct script_statement *statement, bool last_chance)
+{
+    char *sql = strndup(statement->text, statement->size);
+    enum attempt end = ATTEMPT_FAILED;
+    if (!sql)
+        ctl_error("out of memory");
+    else if (statement->kind == SCRIPT_COPY_IN)
+        end = run_copy_in(r, statement, sql, last_chance);
+    else if (statement->kind == SCRIPT_COPY_OUT)
+        end = run_copy_out(r, statement, sql, last_chance);
+    else
+        end = run_sql(r, statement, sql, last_chance);
+    free(sql);
     return end;
 }
 

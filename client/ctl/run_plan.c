@@ -49,6 +49,11 @@ static bool transaction_open(struct planner *p, bool alone)
     return true;
 }
 
+static size_t size_of(const struct script_statement *statement)
+{
+    return statement->size + statement->data_size;
+}
+
 static bool statement_add(struct planner *p, const struct script_statement *statement)
 {
     struct run_plan *plan = p->plan;
@@ -58,7 +63,7 @@ static bool statement_add(struct planner *p, const struct script_statement *stat
     plan->statements = items;
     plan->statements[plan->statement_count++] = *statement;
     plan->transactions[plan->transaction_count - 1].count++;
-    p->group_bytes += statement->size;
+    p->group_bytes += size_of(statement);
     return true;
 }
 
@@ -70,10 +75,12 @@ static bool plan_statement(struct planner *p, const struct script_statement *sta
     bool full = false;
     if (p->group_open && !options->single) {
         size_t count = p->plan->transactions[p->plan->transaction_count - 1].count;
-        full =
-            count >= options->batch || p->group_bytes + statement->size > BATCH_STATEMENT_BYTES_MAX;
+        full = count >= options->batch ||
+               p->group_bytes + size_of(statement) > BATCH_STATEMENT_BYTES_MAX;
     }
-    bool grouped = options->single || options->batch > 1;
+    /* what is longer goes in transactions of its own, as many as it takes */
+    bool grouped =
+        options->single || (options->batch > 1 && size_of(statement) <= BATCH_STATEMENT_BYTES_MAX);
     if (!p->group_open || full || !grouped) {
         if (!transaction_open(p, !grouped))
             return false;
@@ -107,6 +114,8 @@ static bool plan_one(struct planner *p, const struct script_statement *statement
     const char *reason = NULL;
     switch (statement->kind) {
     case SCRIPT_STATEMENT:
+    case SCRIPT_COPY_IN:
+    case SCRIPT_COPY_OUT:
         return plan_statement(p, statement);
     case SCRIPT_BEGIN:
     case SCRIPT_COMMIT:

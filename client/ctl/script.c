@@ -233,6 +233,50 @@ static enum script_kind classify(const char *text, size_t size)
     return SCRIPT_STATEMENT;
 }
 
+/* COPY … FROM STDIN and COPY … TO STDOUT, outside brackets. */
+static enum script_kind classify_copy(const char *text, size_t size)
+{
+    struct script s = script_of(text, size);
+    struct routine none = {0};
+    struct word before = {0};
+    int brackets = 0;
+    if (!word_is(take_word(&s), "copy"))
+        return SCRIPT_STATEMENT;
+    while (s.at < s.end) {
+        struct script ahead = s;
+        struct word w = take_word(&ahead);
+        if (brackets == 0 && word_is(before, "from") && word_is(w, "stdin"))
+            return SCRIPT_COPY_IN;
+        if (brackets == 0 && word_is(before, "to") && word_is(w, "stdout"))
+            return SCRIPT_COPY_OUT;
+        if (w.size > 0)
+            before = w;
+        (void)skip_token(&s, &none, &brackets);
+    }
+    return SCRIPT_STATEMENT;
+}
+
+/* The data begins with the next line. */
+static void take_data(struct script *s, struct script_statement *ret)
+{
+    skip_line_comment(s);
+    if (s->at < s->end)
+        step(s);
+    ret->data = s->at;
+    while (s->at < s->end) {
+        const char *line = s->at;
+        skip_line_comment(s);
+        size_t size = (size_t)(s->at - line);
+        bool is_end = (size == 2 || (size == 3 && line[2] == '\r')) && memcmp(line, "\\.", 2) == 0;
+        ret->data_size = (size_t)((is_end ? line : s->at) - ret->data);
+        if (s->at < s->end)
+            step(s);
+        if (is_end)
+            return;
+        ret->data_size = (size_t)(s->at - ret->data);
+    }
+}
+
 bool script_next(struct script *s, struct script_statement *ret)
 {
     unsigned line = s->line;
@@ -256,5 +300,9 @@ bool script_next(struct script *s, struct script_statement *ret)
         step(s);
     if (ret->kind == SCRIPT_INVALID)
         ret->kind = classify(ret->text, ret->size);
+    if (ret->kind == SCRIPT_STATEMENT)
+        ret->kind = classify_copy(ret->text, ret->size);
+    if (ret->kind == SCRIPT_COPY_IN)
+        take_data(s, ret);
     return true;
 }

@@ -16,6 +16,8 @@ enum script_kind {
     SCRIPT_ROLLBACK = 4,   /* of the transaction; ROLLBACK TO is a statement */
     SCRIPT_META = 5,       /* a line that begins with a backslash: psql's own, not SQL */
     SCRIPT_UNFINISHED = 6, /* the script ends inside a quote or comment */
+    SCRIPT_COPY_IN = 7,    /* COPY … FROM STDIN, with its data */
+    SCRIPT_COPY_OUT = 8,   /* COPY … TO STDOUT */
 };
 
 struct script_statement {
@@ -23,6 +25,9 @@ struct script_statement {
     const char *text; /* without leading blanks and comments, and without the semicolon */
     size_t size;
     unsigned line; /* of its first character, from 1 */
+    /* SCRIPT_COPY_IN: the lines behind the statement's, up to a line "\." or the script's end. */
+    const char *data;
+    size_t data_size;
 };
 
 struct script {

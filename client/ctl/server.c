@@ -118,17 +118,74 @@ static bool folders_make(const struct ctl *ctl, unsigned replica)
     return true;
 }
 
+static bool has_server(const struct ctl *ctl, unsigned replica)
+{
+    return access(place_replica(ctl, replica, "postgres/PG_VERSION").text, F_OK) == 0;
+}
+
 /* Else a failure would stop a server that works. */
 static bool is_new(const struct ctl *ctl, unsigned replica)
 {
-    struct path there = place_replica(ctl, replica, "postgres/PG_VERSION");
-    if (access(there.text, F_OK))
+    if (!has_server(ctl, replica))
         return true;
-    ctl_error("replica %u has a server: %s exists", replica, there.text);
+    ctl_error("replica %u has a server: %s exists", replica,
+        place_replica(ctl, replica, "postgres/PG_VERSION").text);
     return false;
 }
 
-bool server_make_alone(const struct ctl *ctl, unsigned replica)
+bool server_log_mark(const struct ctl *ctl, unsigned replica, enum birth birth)
+{
+    char error[PATH_BYTES_MAX + 128];
+    if (birth_mark(place_replica(ctl, replica, "store").text, birth, error, sizeof error))
+        return true;
+    ctl_error("%s", error);
+    return false;
+}
+
+/* A log that is missing must be explained, now rather than at the first start. */
+static bool log_is_explained(const struct ctl *ctl, unsigned replica, enum birth birth)
+{
+    struct path store = place_replica(ctl, replica, "store");
+    bool there = birth_has_log(store.text);
+    if (there && birth == BIRTH_NEW) {
+        ctl_error("replica %u is not new: it has a durable log in %s", replica, store.text);
+        return false;
+    }
+    if (!there && birth == BIRTH_UNKNOWN && birth_read(store.text) == BIRTH_UNKNOWN) {
+        ctl_error("replica %u has no durable log in %s. If it ever ran, the log is lost: say "
+                  "--lost-log. If it never did, say --new-log",
+            replica, store.text);
+        return false;
+    }
+    if (there && birth == BIRTH_LOST)
+        printf("the durable log in %s is there, and is used\n", store.text);
+    return true;
+}
+
+static bool log_explain(const struct ctl *ctl, unsigned replica, enum birth birth)
+{
+    return birth == BIRTH_UNKNOWN || birth_has_log(place_replica(ctl, replica, "store").text) ||
+           server_log_mark(ctl, replica, birth);
+}
+
+static bool make(const struct ctl *ctl, struct config *config, unsigned replica, enum birth birth)
+{
+    bool only_log = birth == BIRTH_LOST && has_server(ctl, replica);
+    if (only_log && !birth_has_log(place_replica(ctl, replica, "store").text)) {
+        printf("replica %u has its server; its log is marked as lost\n", replica);
+        return server_log_mark(ctl, replica, birth);
+    }
+    if (!is_new(ctl, replica) || !log_is_explained(ctl, replica, birth) ||
+        !folders_make(ctl, replica))
+        return false;
+    facts_remove(config);
+    if (server_make(ctl, config, replica) && server_finish(ctl, config, replica))
+        return log_explain(ctl, replica, birth);
+    postgres_stop(ctl, replica, "immediate");
+    return false;
+}
+
+bool server_make_alone(const struct ctl *ctl, unsigned replica, enum birth birth)
 {
     struct config *config = ctl_config(ctl);
     if (!config)
@@ -136,13 +193,7 @@ bool server_make_alone(const struct ctl *ctl, unsigned replica)
     bool good = replica < config->replica_count;
     if (!good)
         ctl_error("the cluster has %u replicas, numbered from 0", config->replica_count);
-    facts_remove(config);
-    good = good && is_new(ctl, replica) && folders_make(ctl, replica);
-    if (good) {
-        good = server_make(ctl, config, replica) && server_finish(ctl, config, replica);
-        if (!good)
-            postgres_stop(ctl, replica, "immediate");
-    }
+    good = good && make(ctl, config, replica, birth);
     config_free(config);
     return good;
 }

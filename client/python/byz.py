@@ -35,7 +35,11 @@ def _load():
         "byz_commit": (number, pointer),
         "byz_rollback": (number, pointer),
         "byz_rollback_verified": (number, pointer),
+        "byz_epoch": (number, pointer, ctypes.POINTER(ctypes.c_uint64)),
         "byz_exec_params": (pointer, pointer, text, number, pointer, ctypes.POINTER(text)),
+        "byz_copy_in": (number, pointer, text, text, ctypes.c_size_t,
+                        ctypes.POINTER(ctypes.c_uint64)),
+        "byz_copy_out": (pointer, pointer, text, ctypes.POINTER(ctypes.c_size_t)),
         "byz_result_ok": (number, pointer),
         "byz_result_error_message": (text, pointer),
         "byz_result_sqlstate": (text, pointer),
@@ -138,6 +142,12 @@ class Connection:
         function = _lib.byz_rollback_verified if verified else _lib.byz_rollback
         self._check(function(self._conn))
 
+    def epoch(self):
+        """How many transactions the cluster has committed."""
+        epoch = ctypes.c_uint64()
+        self._check(_lib.byz_epoch(self._conn, ctypes.byref(epoch)))
+        return epoch.value
+
     def execute(self, sql, *parameters):
         """Parameters are sent as text: None is NULL, everything else is str()."""
         texts = [None if p is None else str(p).encode() for p in parameters]
@@ -152,6 +162,24 @@ class Connection:
             return Result(raw)
         finally:
             _lib.byz_clear(raw)
+
+    def copy_in(self, command, data):
+        """COPY … FROM STDIN with this data (str or bytes): the number of rows."""
+        raw, rows = data.encode() if isinstance(data, str) else data, ctypes.c_uint64()
+        self._check(_lib.byz_copy_in(self._conn, command.encode(), raw, len(raw),
+                                     ctypes.byref(rows)))
+        return rows.value
+
+    def copy_out(self, command):
+        """What COPY … TO STDOUT writes."""
+        size = ctypes.c_size_t()
+        raw = _lib.byz_copy_out(self._conn, command.encode(), ctypes.byref(size))
+        if not raw:
+            self._fail()
+        try:
+            return _text(ctypes.string_at(raw, size.value))
+        finally:
+            _lib.byz_free(raw)
 
     @property
     def transaction_status(self):

@@ -15,7 +15,7 @@ static int clear_environment(void **state)
 {
     (void)state;
     static const char *const names[] = {"BYZCONFIG", "BYZCLIENT", "BYZKEY", "BYZCOORDINATOR",
-        "BYZCONNECT_TIMEOUT", "BYZREQUEST_TIMEOUT", "BYZOPERATION_TIMEOUT"};
+        "BYZCONNECT_TIMEOUT", "BYZREQUEST_TIMEOUT", "BYZOPERATION_TIMEOUT", "BYZREADS"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         unsetenv(names[i]);
     return 0;
@@ -41,6 +41,7 @@ static void defaults_fill_what_is_not_named(void **state)
     assert_int_equal(info.connect_timeout_s, 10);
     assert_int_equal(info.request_timeout_s, 30);
     assert_int_equal(info.operation_timeout_s, 10);
+    assert_false(info.reads);
     conninfo_free(&info);
 }
 
@@ -88,6 +89,7 @@ static void errors_name_what_is_wrong(void **state)
         {NEEDED "request_timeout=0", "request_timeout must be"},
         {NEEDED "connect_timeout=1.5", "connect_timeout must be"},
         {NEEDED "operation_timeout=99999999999999999999", "operation_timeout must be"},
+        {NEEDED "reads=1", "reads must be"},
         {NEEDED "key=''", "\"key\" is needed"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -108,6 +110,7 @@ static void the_environment_comes_after_the_string(void **state)
     setenv("BYZKEY", "k", 1);
     setenv("BYZCOORDINATOR", "3", 1);
     setenv("BYZREQUEST_TIMEOUT", "7", 1);
+    setenv("BYZREADS", "on", 1);
     struct conninfo info = parse("request_timeout=8");
     assert_string_equal(info.values[CONNINFO_CONFIG], "from environment");
     assert_int_equal(info.policy, COORDINATOR_FIXED);
@@ -117,6 +120,7 @@ static void the_environment_comes_after_the_string(void **state)
     info = parse("coordinator=round-robin");
     assert_int_equal(info.policy, COORDINATOR_ROUND_ROBIN);
     assert_int_equal(info.request_timeout_s, 7);
+    assert_true(info.reads);
     conninfo_free(&info);
 }
 

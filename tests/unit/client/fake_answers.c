@@ -241,6 +241,9 @@ static bool misbehave(
     case FAKE_REPLY_MALFORMED:
     case FAKE_REPLY_RANDOM:
     case FAKE_REPLY_MISMATCHED:
+    case FAKE_QUERIES_UNANSWERED:
+    case FAKE_ANSWER_MALFORMED:
+    case FAKE_ANSWER_OTHER:
     case FAKE_GOODBYE:
     case FAKE_HELLO_WRONG:
     case FAKE_HANDSHAKE_STALLS:
@@ -287,7 +290,7 @@ static void verify_list(const struct order *order, struct outcome *outcome)
     }
 }
 
-static struct outcome honest_outcome(const struct order *order)
+static struct outcome honest_outcome(const struct fake_link *link, const struct order *order)
 {
     struct outcome outcome = {.sqlstate = {'0', '0', '0', '0', '0'}};
     switch (order->kind) {
@@ -295,7 +298,7 @@ static struct outcome honest_outcome(const struct order *order)
         abort();
     case ORDER_BEGIN:
         outcome.kind = OUTCOME_BEGUN;
-        outcome.epoch = 5;
+        outcome.epoch = link->replica->cluster->begun_epoch;
         break;
     case ORDER_COMMIT:
         outcome.kind = OUTCOME_COMMITTED;
@@ -370,7 +373,7 @@ bool fake_answer_request(struct fake_link *link, SSL *ssl, struct slice body)
         return send_reply(ssl, &request, slice_text("this is no outcome"));
     if (mode == FAKE_FLOODS)
         return flood(ssl);
-    struct outcome outcome = honest_outcome(&order);
+    struct outcome outcome = honest_outcome(link, &order);
     if (link->replica->to_forget > 0) {
         link->replica->to_forget--;
         refuse(&outcome, "08003");
@@ -380,6 +383,34 @@ bool fake_answer_request(struct fake_link *link, SSL *ssl, struct slice body)
     outcome_put(&encoded, &outcome);
     bool sent = send_reply(ssl, &request, buffer_slice(&encoded));
     buffer_free(&encoded);
+    return sent;
+}
+
+bool fake_answer_query(struct fake_link *link, SSL *ssl, struct slice body)
+{
+    struct fake_replica *replica = link->replica;
+    struct query query;
+    const char *reason = query_decode(body, &query);
+    assert(reason == NULL && query.kind == QUERY_EPOCH && is_session(link, query.session));
+    if (replica->mode == FAKE_QUERIES_UNANSWERED)
+        return true;
+    struct epoch_answer epoch = {.epoch = replica->epoch, .barrier_epoch = 1};
+    if (replica->to_lag > 0) {
+        replica->to_lag--;
+        epoch.epoch--;
+    }
+    if (replica->mode == FAKE_ANSWER_OTHER)
+        query.number = query.number > 1 ? query.number - 1 : UINT64_MAX;
+    if (replica->mode == FAKE_ANSWER_MALFORMED)
+        epoch.barrier_epoch = epoch.epoch + 1;
+    struct buffer encoded = BUFFER_INIT(REPLY_BYTES_MAX), answer = BUFFER_INIT(1024);
+    epoch_answer_put(&encoded, &epoch);
+    query_answer_encode(&answer,
+        &(struct query_answer){
+            .session = query.session, .number = query.number, .answer = buffer_slice(&encoded)});
+    bool sent = fake_send(ssl, MESSAGE_ANSWER, &answer);
+    buffer_free(&encoded);
+    buffer_free(&answer);
     return sent;
 }
 

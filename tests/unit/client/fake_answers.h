@@ -9,6 +9,7 @@
 
 bool fake_answer_request(struct fake_link *link, SSL *ssl, struct slice body);
 bool fake_answer_operation(struct fake_link *link, SSL *ssl, struct slice body);
+bool fake_answer_query(struct fake_link *link, SSL *ssl, struct slice body);
 bool fake_answer_status(struct fake_link *link, SSL *ssl);
 
 /* fake_cluster.c */

@@ -111,6 +111,8 @@ static bool serve_frame(struct fake_link *link, SSL *ssl, uint8_t type, struct s
     case MESSAGE_CANCEL:
         link->replica->cancels++;
         return true;
+    case MESSAGE_QUERY:
+        return fake_answer_query(link, ssl, body);
     case MESSAGE_STATUS_QUERY:
         return fake_answer_status(link, ssl);
     }
@@ -309,6 +311,7 @@ struct fake_cluster *fake_cluster_start(unsigned faults)
     struct private_key *keys[REPLICAS_MAX], *client = private_key_generate();
     struct fake_cluster *cluster = calloc(1, sizeof *cluster);
     char error[256];
+    cluster->begun_epoch = 5;
     memset(&config, 0, sizeof config);
     config_defaults(&config);
     pthread_mutex_init(&cluster->lock, NULL);
@@ -322,6 +325,7 @@ struct fake_cluster *fake_cluster_start(unsigned faults)
     for (unsigned i = 0; i < config.replica_count; i++) {
         cluster->replicas[i].cluster = cluster;
         cluster->replicas[i].index = i;
+        cluster->replicas[i].epoch = 5;
         keys[i] = describe_replica(&cluster->replicas[i], &config);
     }
     write_files(cluster, &config, client);

@@ -27,6 +27,10 @@ enum fake_mode {
     FAKE_REPLY_MALFORMED,  /* an outcome that is none */
     FAKE_REPLY_RANDOM,     /* a different outcome each time and from each replica */
     FAKE_REPLY_MISMATCHED, /* a ROLLBACK's outcome to every request */
+    /* queries */
+    FAKE_QUERIES_UNANSWERED,
+    FAKE_ANSWER_MALFORMED, /* a barrier above the epoch */
+    FAKE_ANSWER_OTHER,     /* to the question before */
     /* operations */
     FAKE_OPERATIONS_UNANSWERED,
     FAKE_RESULT_LIES,     /* well-formed, with another value */
@@ -59,6 +63,8 @@ struct fake_replica {
     SSL_CTX *tls;
     atomic_int mode;
     atomic_int to_forget; /* so many requests are refused with 08003 */
+    atomic_uint epoch;    /* the answer to a QUERY */
+    atomic_int to_lag;    /* so many QUERYs are answered with the epoch before */
     atomic_int connections, requests, operations, cancels; /* seen so far */
 };
 
@@ -68,7 +74,8 @@ struct fake_cluster {
     char directory[64];
     char conninfo[512]; /* for byz_connect; more keywords may follow */
     struct config *config;
-    pthread_mutex_t lock; /* links */
+    atomic_uint begun_epoch; /* of every snapshot; a commit makes epoch 6 */
+    pthread_mutex_t lock;    /* links */
     struct fake_link {
         struct fake_replica *replica;
         pthread_t thread;

@@ -1,4 +1,5 @@
-/* Section 2 of the paper: a client accepts the result that f+1 replicas report. */
+/* Section 2 of the paper: a client accepts the result that f+1 replicas report; with reads without
+ * ordering, 2f+1. */
 #include "client/quorum.h"
 
 #include <setjmp.h>
@@ -15,9 +16,10 @@ static unsigned replica_of(char c)
     return c >= 'A' ? (unsigned)(c - 'A') + 10 : (unsigned)(c - '0');
 }
 
-static enum quorum_state play(struct quorum *quorum, unsigned faults, const char *script)
+static enum quorum_state play(
+    struct quorum *quorum, unsigned faults, unsigned needed, const char *script)
 {
-    quorum_start(quorum, 3 * faults + 1, faults);
+    quorum_start(quorum, 3 * faults + 1, needed);
     enum quorum_state state = quorum_state(quorum);
     for (const char *s = script; *s != '\0'; s += 2)
         state = quorum_add(quorum, replica_of(s[0]), slice_of(s + 1, 1));
@@ -60,7 +62,8 @@ static void replies_are_counted(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct quorum quorum;
-        enum quorum_state got = play(&quorum, cases[i].faults, cases[i].script);
+        enum quorum_state got =
+            play(&quorum, cases[i].faults, cases[i].faults + 1, cases[i].script);
         if (got != cases[i].state)
             fail_msg("f=%u %s: state %d", cases[i].faults, cases[i].script, (int)got);
         if (quorum_dissenters(&quorum) != cases[i].dissenters)
@@ -71,6 +74,20 @@ static void replies_are_counted(void **state)
     }
 }
 
+static void two_f_plus_one_can_be_asked_for(void **state)
+{
+    (void)state;
+    struct quorum quorum;
+    assert_int_equal(play(&quorum, 1, 3, "0a1a"), QUORUM_WAITING);
+    assert_int_equal(play(&quorum, 1, 3, "0a1a2b"), QUORUM_WAITING);
+    assert_int_equal(play(&quorum, 1, 3, "0a1a2b3b"), QUORUM_IMPOSSIBLE);
+    assert_int_equal(play(&quorum, 1, 3, "0a1b2c"), QUORUM_IMPOSSIBLE);
+    assert_int_equal(play(&quorum, 1, 3, "0a1a2b3a"), QUORUM_DECIDED);
+    assert_int_equal(quorum_dissenters(&quorum), 0x4);
+    assert_int_equal(play(&quorum, 2, 5, "0a1a2a3a"), QUORUM_WAITING);
+    assert_int_equal(play(&quorum, 2, 5, "0a1a2a3a5x6x4a"), QUORUM_DECIDED);
+}
+
 /* Whatever f liars say, in whatever order: the correct replicas' result, and only it, wins. */
 static void f_liars_change_nothing(void **state)
 {
@@ -79,7 +96,7 @@ static void f_liars_change_nothing(void **state)
         for (unsigned liar = 0; liar < 4; liar++) {
             unsigned left[4] = {0, 1, 2, 3}, number = order;
             struct quorum quorum;
-            quorum_start(&quorum, 4, 1);
+            quorum_start(&quorum, 4, 2);
             for (unsigned n = 4; n > 0; n--) {
                 unsigned pick = number % n, replica = left[pick];
                 number /= n;
@@ -100,7 +117,7 @@ static void results_are_compared_whole(void **state)
     uint8_t longest[REPLY_BYTES_MAX];
     struct quorum quorum;
     memset(longest, 7, sizeof longest);
-    quorum_start(&quorum, 4, 1);
+    quorum_start(&quorum, 4, 2);
     quorum_add(&quorum, 0, slice_of(longest, sizeof longest));
     quorum_add(&quorum, 1, slice_of(longest, sizeof longest - 1));
     assert_int_equal(quorum_add(&quorum, 2, slice_of(NULL, 0)), QUORUM_WAITING);
@@ -113,6 +130,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(replies_are_counted),
+        cmocka_unit_test(two_f_plus_one_can_be_asked_for),
         cmocka_unit_test(f_liars_change_nothing),
         cmocka_unit_test(results_are_compared_whole),
     };

@@ -118,6 +118,38 @@ static void unfinished_is_recognised(void **state)
     assert_int_equal(kind_of("SELECT \"a"), SCRIPT_UNFINISHED);
 }
 
+static void copy_takes_its_data(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "COPY t (a) FROM STDIN; -- here\n1\n;'\n\\.\nCOPY t TO STDOUT CSV;copy u from stdin;\nend";
+    static const enum script_kind kinds[] = {SCRIPT_COPY_IN, SCRIPT_COPY_OUT, SCRIPT_COPY_IN};
+    static const char *const data[] = {"1\n;'\n", "", "end"};
+    static const unsigned lines[] = {1, 5, 5};
+    struct script s = script_of(text, strlen(text));
+    struct script_statement statement;
+    for (size_t i = 0; i < 3; i++) {
+        assert_true(script_next(&s, &statement));
+        assert_int_equal(statement.kind, kinds[i]);
+        assert_int_equal(statement.line, lines[i]);
+        assert_int_equal(statement.data_size, strlen(data[i]));
+        if (statement.data_size > 0)
+            assert_memory_equal(statement.data, data[i], statement.data_size);
+    }
+    assert_false(script_next(&s, &statement));
+}
+
+static void only_copy_has_data(void **state)
+{
+    (void)state;
+    assert_int_equal(kind_of("COPY (SELECT 1 FROM stdin) TO STDOUT"), SCRIPT_COPY_OUT);
+    assert_int_equal(kind_of("COPY t FROM 'stdin'"), SCRIPT_STATEMENT);
+    assert_int_equal(kind_of("COPY t FROM \"stdin\""), SCRIPT_STATEMENT);
+    assert_int_equal(kind_of("SELECT 1 FROM stdin"), SCRIPT_STATEMENT);
+    assert_int_equal(kind_of("COPY t FROM STDIN"), SCRIPT_COPY_IN);
+    assert_int_equal(kind_of("COPY t FROM STDIN;"), SCRIPT_COPY_IN);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -129,6 +161,8 @@ int main(void)
         cmocka_unit_test(lines_are_counted),
         cmocka_unit_test(transaction_control_is_recognised),
         cmocka_unit_test(unfinished_is_recognised),
+        cmocka_unit_test(copy_takes_its_data),
+        cmocka_unit_test(only_copy_has_data),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
