@@ -3,6 +3,7 @@
  * not on the list. */
 #include "sql/definitions.h"
 
+#include "sql/extensions.h"
 #include "sql/refuse.h"
 
 #include "commands/defrem.h"
@@ -17,10 +18,12 @@ static bool is_clients_object(ObjectType type)
     case OBJECT_AGGREGATE:
     case OBJECT_ATTRIBUTE:
     case OBJECT_CAST:
+    case OBJECT_COLLATION:
     case OBJECT_COLUMN:
     case OBJECT_DEFAULT:
     case OBJECT_DOMAIN:
     case OBJECT_DOMCONSTRAINT:
+    case OBJECT_EXTENSION:
     case OBJECT_FUNCTION:
     case OBJECT_INDEX:
     case OBJECT_MATVIEW:
@@ -31,9 +34,11 @@ static bool is_clients_object(ObjectType type)
     case OBJECT_RULE:
     case OBJECT_SCHEMA:
     case OBJECT_SEQUENCE:
+    case OBJECT_STATISTIC_EXT:
     case OBJECT_TABCONSTRAINT:
     case OBJECT_TABLE:
     case OBJECT_TRIGGER:
+    case OBJECT_TSCONFIGURATION:
     case OBJECT_TYPE:
     case OBJECT_VIEW:
         return true;
@@ -153,6 +158,26 @@ static void check_function_options(List *options)
     }
 }
 
+/* The operating system's locales are not the same everywhere; ICU takes any name. */
+static void check_collation(const DefineStmt *statement)
+{
+    ListCell *cell;
+    foreach (cell, statement->definition) {
+        DefElem *option = lfirst_node(DefElem, cell);
+        if (strcmp(option->defname, "provider") == 0 &&
+            pg_strcasecmp(defGetString(option), "icu") == 0)
+            return;
+    }
+    refuse("Write provider = icu.", "a collation of the operating system may be missing elsewhere");
+}
+
+static bool definition_allowed_define(const DefineStmt *statement)
+{
+    if (statement->kind == OBJECT_COLLATION)
+        check_collation(statement);
+    return is_clients_object(statement->kind);
+}
+
 static void check_create_as(const CreateTableAsStmt *statement)
 {
     check_relation(statement->into->rel);
@@ -183,8 +208,12 @@ static bool definition_allowed_create(const Node *statement)
         check_function_options(((CreateFunctionStmt *)statement)->options);
         return true;
     case T_DefineStmt:
-        return is_clients_object(((DefineStmt *)statement)->kind);
+        return definition_allowed_define((DefineStmt *)statement);
+    case T_CreateExtensionStmt:
+        extensions_check_create((CreateExtensionStmt *)statement);
+        return true;
     case T_CreateSchemaStmt:
+    case T_CreateStatsStmt:
     case T_CreateTrigStmt:
     case T_RuleStmt:
     case T_CreateDomainStmt:
@@ -232,7 +261,10 @@ static bool definition_allowed_alter(const Node *statement)
     case T_RefreshMatViewStmt:
         check_concurrently(((RefreshMatViewStmt *)statement)->concurrent);
         return true;
+    case T_AlterDefaultPrivilegesStmt:
     case T_AlterSeqStmt:
+    case T_AlterStatsStmt:
+    case T_AlterTSConfigurationStmt:
     case T_AlterDomainStmt:
     case T_AlterEnumStmt:
     case T_AlterTypeStmt:

@@ -24,6 +24,9 @@ static const char *certain[] = {
     "timestamptz_lt_date", "timestamptz_lt_timestamp", "timestamptz_mi_interval",
     "timestamptz_ne_date", "timestamptz_ne_timestamp", "timestamptz_out", "timestamptz_pl_interval",
     "timetz", "timetz_in", "timezone", "to_timestamp", "transaction_timestamp",
+    /* replaced for clients in builtins.c */
+    "clock_timestamp", "currval", "gen_random_uuid", "lastval", "nextval", "random", "setseed",
+    "setval", "statement_timestamp", "timeofday",
     /* text and numbers */
     "anytextcat", "bpcharrecv", "bpcharsend", "cash_in", "cash_out", "concat", "concat_ws",
     "convert", "convert_from", "convert_to", "cstring_recv", "cstring_send", "format", "length",
@@ -100,13 +103,9 @@ static const struct {
     const char *prefix;
     const char *hint;
 } hints[] = {
-    {"nextval", "Compute the value in the application and give the column's value explicitly."},
-    {"setval", "Sequences are not replicated: give the column's value explicitly."},
-    {"currval", "Use INSERT … RETURNING."},
-    {"lastval", "Use INSERT … RETURNING."},
-    {"clock_timestamp", "Use now(): all replicas agree on the transaction's time."},
-    {"statement_timestamp", "Use now(): all replicas agree on the transaction's time."},
-    {"timeofday", "Use now(): all replicas agree on the transaction's time."},
+    {"gen_random_bytes", "Use gen_random_uuid() or random(): all replicas agree on them. Nothing "
+                         "secret may rest on them."},
+    {"uuid_generate", "Use gen_random_uuid(): all replicas agree on it."},
     {"pg_try_advisory", "Lock rows instead: SELECT … FOR UPDATE."},
     {"pg_advisory", "Lock rows instead: SELECT … FOR UPDATE."},
     {"lo_", "Store the bytes in a column of type bytea."},

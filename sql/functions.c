@@ -8,6 +8,8 @@
  *     functions too. */
 #include "sql/functions.h"
 
+#include "sql/authority.h"
+#include "sql/builtins.h"
 #include "sql/function_lists.h"
 #include "sql/refuse.h"
 #include "sql/transaction.h"
@@ -18,10 +20,13 @@
 #include "catalog/pg_aggregate.h"
 #include "catalog/pg_language.h"
 #include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "commands/extension.h"
 #include "commands/proclang.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
 #include "utils/syscache.h"
@@ -52,9 +57,20 @@ static enum judgement judge_builtin(Form_pg_proc proc)
     return function_is_uncertain(name) ? JUDGED_UNCERTAIN : JUDGED_REFUSED;
 }
 
+/* Only PostgreSQL itself can call it: a text search dictionary's, which nobody declares. */
+static bool is_internal(Form_pg_proc proc)
+{
+    bool is = proc->prorettype == INTERNALOID && proc->pronargs > 0;
+    for (int i = 0; i < proc->pronargs; i++)
+        is = is && proc->proargtypes.values[i] == INTERNALOID;
+    return is;
+}
+
 /* Trusts the volatility that the superuser who created a C function declared. */
 static enum judgement judge_by_volatility(Form_pg_proc proc)
 {
+    if (is_internal(proc))
+        return JUDGED_UNCERTAIN;
     switch (proc->provolatile) {
     case PROVOLATILE_IMMUTABLE:
         return JUDGED_CERTAIN;
@@ -104,6 +120,31 @@ static enum judgement judge(Oid function)
     return judgement;
 }
 
+/* Each expression of each statement asks for PostgreSQL's own functions, whose judgement depends on
+ * their row of pg_proc alone. The others' depends on more, and they are asked for less. */
+static uint8 judged[FirstNormalObjectId]; /* enum judgement */
+static uint64 function_changes;
+
+static void on_function_change(Datum arg, int cache, uint32 hash)
+{
+    function_changes++;
+    memset(judged, JUDGED_INVALID, sizeof(judged));
+}
+
+static enum judgement judge_again(Oid function)
+{
+    if (!is_builtin(function))
+        return judge(function);
+    if (judged[function] == JUDGED_INVALID) {
+        uint64 before = function_changes;
+        enum judgement judgement = judge(function);
+        if (function_changes != before)
+            return judgement;
+        judged[function] = (uint8)judgement;
+    }
+    return (enum judgement)judged[function];
+}
+
 static void refuse_function(Oid function)
 {
     if (namespace_is_ours(get_func_namespace(function)))
@@ -114,9 +155,19 @@ static void refuse_function(Oid function)
         "function %s is not deterministic across replicas", format_procedure(function));
 }
 
+static void check_refused_function(Oid function)
+{
+    bool is_ours = namespace_is_ours(get_func_namespace(function));
+    if (is_ours && client_statement_running() && authority_is_command(function))
+        return;
+    if (is_ours || !authority_allows_function(function))
+        refuse_function(function);
+    transaction_flags_add(TRANSACTION_UNCERTAIN);
+}
+
 static void check_client_function(Oid function)
 {
-    switch (judge(function)) {
+    switch (judge_again(function)) {
     case JUDGED_CERTAIN:
         return;
     case JUDGED_UNCERTAIN:
@@ -124,16 +175,16 @@ static void check_client_function(Oid function)
         return;
     case JUDGED_INVALID:
     case JUDGED_REFUSED:
-        refuse_function(function);
+        check_refused_function(function);
     }
 }
 
 /* In the session that runs client SQL, the proxy's own statements run nothing that a client
  * defined: no operator found through the client's search_path, no deferred trigger that writes
- * behind the vote. */
+ * behind the vote. An extension's script may run what it created itself. */
 static void check_proxy_function(Oid function)
 {
-    if (namespace_is_ours(get_func_namespace(function)))
+    if (creating_extension || namespace_is_ours(get_func_namespace(function)))
         return;
     ereport(ERROR, errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
         errmsg("function %s may run in a client's statement only", format_procedure(function)));
@@ -141,6 +192,8 @@ static void check_proxy_function(Oid function)
 
 static void check_function(Oid function)
 {
+    if (is_builtin(function) && judged[function] == JUDGED_CERTAIN)
+        return; /* whoever runs it */
     if (client_statement_running() || maintenance_running())
         check_client_function(function);
     else if (!is_builtin(function) && proxy_statement_running())
@@ -194,9 +247,34 @@ static void on_function_call(FmgrHookEventType event, FmgrInfo *info, Datum *arg
         previous_fmgr(event, info, arg);
 }
 
+static const char *word_of(enum judgement judgement)
+{
+    switch (judgement) {
+    case JUDGED_CERTAIN:
+        return "certain";
+    case JUDGED_UNCERTAIN:
+        return "uncertain";
+    case JUDGED_INVALID:
+    case JUDGED_REFUSED:
+        break;
+    }
+    return "refused";
+}
+
+/* byzantium.judgement(function regprocedure) returns text: for administrators and for the test that
+ * keeps docs/determinism.md true. */
+PG_FUNCTION_INFO_V1(byzantium_judgement);
+Datum byzantium_judgement(PG_FUNCTION_ARGS)
+{
+    Oid function = PG_GETARG_OID(0);
+    const char *word = builtins_replaced(function) ? "replaced" : word_of(judge(function));
+    PG_RETURN_TEXT_P(cstring_to_text(word));
+}
+
 void functions_init(void)
 {
     function_lists_init();
+    CacheRegisterSyscacheCallback(PROCOID, on_function_change, (Datum)0);
     previous_object_access = object_access_hook;
     object_access_hook = on_object_access;
     previous_needs_fmgr = needs_fmgr_hook;

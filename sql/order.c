@@ -2,48 +2,30 @@
  * dependent. */
 #include "sql/order.h"
 
+#include "sql/draws.h"
+#include "sql/refuse.h"
+#include "sql/total_order.h"
+
 #include "access/transam.h"
 #include "catalog/pg_aggregate.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
+#include "parser/parsetree.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 
-/* Are equal values of this expression identical, too? Of float8, 0 equals -0; of numeric without a
- * scale, 1.0 equals 1.00: which of two equal values a group shows depends on the order. */
-static bool equal_is_identical(const Node *expr)
+/* What could not be ordered. */
+static bool depends(struct order_use use, const char *what)
 {
-    Oid collation = exprCollation(expr);
-    if (OidIsValid(collation) && !get_collation_isdeterministic(collation))
-        return false;
-    Oid type = getBaseType(exprType(expr));
-    switch (type) {
-    case BOOLOID:
-    case INT2OID:
-    case INT4OID:
-    case INT8OID:
-    case OIDOID:
-    case TEXTOID:
-    case VARCHAROID:
-    case NAMEOID:
-    case CHAROID:
-    case BYTEAOID:
-    case UUIDOID:
-    case CASHOID:
-    case DATEOID:
-    case TIMEOID:
-    case TIMESTAMPOID:
-    case TIMESTAMPTZOID:
-        return true;
-    case NUMERICOID:
-    case BPCHAROID:
-        return exprTypmod(expr) >= 0;
-    default:
-        return type_is_enum(type);
-    }
+    if (use.stores)
+        refuse("Add ORDER BY over a unique key, or run it as a query of its own.",
+            "%s depends on the physical order of rows", what);
+    return true;
 }
+
+/* ---- aggregates ---- */
 
 /* Exact arithmetic: the sum does not depend on the order of its terms. */
 static bool is_exact_aggregate(Oid function)
@@ -81,6 +63,16 @@ static bool is_exact_aggregate(Oid function)
     }
 }
 
+static bool all_identical(const List *targets)
+{
+    ListCell *cell;
+    foreach (cell, targets) {
+        if (!equal_is_identical((Node *)lfirst_node(TargetEntry, cell)->expr))
+            return false;
+    }
+    return true;
+}
+
 /* min and max of PostgreSQL's own types. */
 static bool is_extremum(Oid function)
 {
@@ -88,37 +80,86 @@ static bool is_extremum(Oid function)
     return name != NULL && (strcmp(name, "min") == 0 || strcmp(name, "max") == 0);
 }
 
-enum order_dependence order_of_aggregate(const Aggref *aggregate)
+bool order_judge_aggregate(Aggref *aggregate, struct order_use use)
 {
-    if (is_exact_aggregate(aggregate->aggfnoid))
-        return ORDER_NONE;
-    if (is_extremum(aggregate->aggfnoid)) {
-        const TargetEntry *argument = linitial_node(TargetEntry, aggregate->args);
-        return equal_is_identical((Node *)argument->expr) ? ORDER_NONE : ORDER_TIES;
-    }
-    /* array_agg(DISTINCT x) sorts, too */
-    bool is_sorted = aggregate->aggorder != NIL || aggregate->aggdistinct != NIL ||
+    if (is_exact_aggregate(aggregate->aggfnoid) || aggregate->aggkind == AGGKIND_HYPOTHETICAL)
+        return false;
+    bool is_sorted = is_extremum(aggregate->aggfnoid) || aggregate->aggdistinct != NIL ||
                      AGGKIND_IS_ORDERED_SET(aggregate->aggkind);
-    return is_sorted ? ORDER_TIES : ORDER_PHYSICAL;
+    if (is_sorted && all_identical(aggregate->args))
+        return false;
+    /* sorted, an index would be of no use to min and max */
+    if (is_extremum(aggregate->aggfnoid) && !use.stores)
+        return true;
+    return !total_order_aggregate(aggregate) && depends(use, "an aggregate");
 }
 
-static enum order_dependence worse(enum order_dependence a, enum order_dependence b)
+/* ---- windows ---- */
+
+static bool is_by_peers(Oid function)
 {
-    return a > b ? a : b;
+    switch (function) {
+    case F_RANK_:
+    case F_DENSE_RANK_:
+    case F_PERCENT_RANK_:
+    case F_CUME_DIST_:
+        return true;
+    default:
+        return false;
+    }
 }
 
-static enum order_dependence order_of_windows(const Query *query)
+static const WindowClause *window_of(const Query *query, const WindowFunc *function)
 {
     ListCell *cell;
     foreach (cell, query->windowClause) {
-        if (lfirst_node(WindowClause, cell)->orderClause == NIL)
-            return ORDER_PHYSICAL;
+        const WindowClause *window = lfirst_node(WindowClause, cell);
+        if (window->winref == function->winref)
+            return window;
     }
-    return ORDER_TIES;
+    return NULL;
 }
 
+/* A frame of ROWS cuts through peers. */
+static bool window_is_certain(const Query *query, const WindowFunc *function)
+{
+    const WindowClause *window = window_of(query, function);
+    if (is_by_peers(function->winfnoid))
+        return true;
+    bool is_exact =
+        is_exact_aggregate(function->winfnoid) ||
+        (is_extremum(function->winfnoid) && equal_is_identical(linitial(function->args)));
+    return is_exact && window != NULL && (window->frameOptions & FRAMEOPTION_ROWS) == 0;
+}
+
+static bool collect_windows(Node *node, void *context)
+{
+    List **found = context;
+    if (node == NULL)
+        return false;
+    if (IsA(node, WindowFunc))
+        *found = lappend(*found, node);
+    return expression_tree_walker(node, collect_windows, context);
+}
+
+static bool judge_windows(Query *query, struct order_use use)
+{
+    List *functions = NIL;
+    bool uncertain = false;
+    ListCell *cell;
+    collect_windows((Node *)query->targetList, &functions);
+    foreach (cell, functions) {
+        WindowFunc *function = lfirst_node(WindowFunc, cell);
+        if (!window_is_certain(query, function) && !total_order_window(query, function))
+            uncertain = depends(use, "a window function") || uncertain;
+    }
+    return uncertain;
+}
+
+/* ---- one of several equal values ---- */
+
 /* GROUP BY, DISTINCT: one of several equal values stands for its group. */
-static bool all_identical(const Query *query, List *clauses)
+static bool clauses_identical(const Query *query, const List *clauses)
 {
     ListCell *cell;
     foreach (cell, clauses) {
@@ -140,27 +181,116 @@ static bool removes_duplicates(const Node *node)
            removes_duplicates(operation->rarg);
 }
 
-static bool set_operation_picks(const Query *query)
+static bool picks_a_value(const Query *query)
 {
-    if (!removes_duplicates(query->setOperations))
-        return false;
-    ListCell *cell;
-    foreach (cell, query->targetList) {
-        if (!equal_is_identical((Node *)lfirst_node(TargetEntry, cell)->expr))
-            return true;
-    }
+    bool distinct_picks = query->distinctClause != NIL && !query->hasDistinctOn &&
+                          !clauses_identical(query, query->distinctClause);
+    return distinct_picks || !clauses_identical(query, query->groupClause) ||
+           (removes_duplicates(query->setOperations) && !all_identical(query->targetList));
+}
+
+/* ---- which rows, and in which order they are visited ---- */
+
+static bool picks_rows(const Query *query)
+{
+    bool with_ties = query->limitOption == LIMIT_OPTION_WITH_TIES && query->limitOffset == NULL;
+    return query->hasDistinctOn || query->limitOffset != NULL ||
+           (query->limitCount != NULL && !with_ties);
+}
+
+static bool judge_select(Query *query, struct order_use use, bool is_top)
+{
+    bool draws =
+        contain_volatile_functions((Node *)query->targetList) && !draws_source_is_fixed(query);
+    if (picks_rows(query))
+        return !total_order_rows(query) && depends(use, "LIMIT, OFFSET or DISTINCT ON");
+    /* the client's order is compared row by row */
+    if (is_top && query->sortClause != NIL)
+        return !total_order_rows(query);
+    if (draws)
+        return !total_order_rows(query) && depends(use, "a function that is called for each row");
+    if (is_top && use.in_parts)
+        return !total_order_rows(query);
     return false;
 }
 
-enum order_dependence order_of_query(const Query *query)
+static Query *source_of(const Query *insert)
 {
-    enum order_dependence found = ORDER_NONE;
-    if (query->limitCount != NULL || query->limitOffset != NULL || query->hasDistinctOn)
-        found = worse(found, query->sortClause != NIL ? ORDER_TIES : ORDER_PHYSICAL);
+    if (list_length(insert->jointree->fromlist) != 1 ||
+        !IsA(linitial(insert->jointree->fromlist), RangeTblRef))
+        return NULL;
+    int source = linitial_node(RangeTblRef, insert->jointree->fromlist)->rtindex;
+    RangeTblEntry *entry = rt_fetch(source, insert->rtable);
+    return entry->rtekind == RTE_SUBQUERY ? entry->subquery : NULL;
+}
+
+/* Who reads RETURNING in parts sees the order of the visits. */
+static bool is_read_in_parts(const Query *query, struct order_use use, bool is_top)
+{
+    return is_top && use.in_parts && query->returningList != NIL;
+}
+
+static bool judge_insert(Query *query, struct order_use use, bool is_top)
+{
+    Query *source = source_of(query);
+    if (source == NULL)
+        return false;
+    bool shows = (source->sortClause != NIL && query->returningList != NIL) ||
+                 is_read_in_parts(query, use, is_top);
+    if (!shows && (draws_source_is_fixed(source) || !draws_visit_matters(query)))
+        return false;
+    return !total_order_rows(source) && depends(use, "INSERT … SELECT");
+}
+
+/* UPDATE … FROM and DELETE … USING: of several rows that match one of the target's, the first one
+ * counts. */
+static bool joins_may_pick(const Query *query)
+{
+    bool joins = list_length(query->jointree->fromlist) > 1;
+    return joins && (query->commandType == CMD_UPDATE || query->returningList != NIL);
+}
+
+static bool judge_change(Query *query, struct order_use use, bool is_top)
+{
+    if (!joins_may_pick(query) && !is_read_in_parts(query, use, is_top) &&
+        !draws_visit_matters(query))
+        return false;
+    return !total_order_targets(query) && depends(use, "the order in which rows are changed");
+}
+
+static bool judge_visits(Query *query, struct order_use use, bool is_top)
+{
+    switch (query->commandType) {
+    case CMD_SELECT:
+        return judge_select(query, use, is_top);
+    case CMD_INSERT:
+        return judge_insert(query, use, is_top);
+    case CMD_UPDATE:
+    case CMD_DELETE:
+    case CMD_MERGE:
+        return judge_change(query, use, is_top);
+    default:
+        return false;
+    }
+}
+
+bool order_judge_query(Query *query, struct order_use use, bool is_top)
+{
+    bool uncertain = false;
+    if (draws_in_sort(query))
+        refuse("Sort by a hash of the rows' key, for instance ORDER BY md5(id::text || 'seed').",
+            "ORDER BY a value that is another at each call depends on the physical order of rows");
+    if (draws_in_conditions(query))
+        uncertain = depends(use, "a condition that gives another value at each call");
+    if (picks_a_value(query))
+        uncertain =
+            depends(use, "GROUP BY, DISTINCT or UNION over equal values that look different");
     if (query->hasWindowFuncs)
-        found = worse(found, order_of_windows(query));
-    if (!all_identical(query, query->groupClause) || !all_identical(query, query->distinctClause) ||
-        set_operation_picks(query))
-        found = worse(found, ORDER_TIES);
-    return found;
+        uncertain = judge_windows(query, use) || uncertain;
+    return judge_visits(query, use, is_top) || uncertain;
+}
+
+bool order_judge_array(Query *query, struct order_use use)
+{
+    return !total_order_rows(query) && depends(use, "ARRAY(SELECT …)");
 }

@@ -1,4 +1,6 @@
-/* What depends on the physical order of rows, which differs between honest replicas. */
+/* What depends on the physical order of rows, which differs between honest replicas: it is made to
+ * depend on the rows' values (total_order.h), or refused where its result is stored, or uncertain.
+ */
 #ifndef BYZ_SQL_ORDER_H
 #define BYZ_SQL_ORDER_H
 
@@ -7,15 +9,16 @@
 #include "nodes/parsenodes.h"
 #include "nodes/primnodes.h"
 
-enum order_dependence {
-    ORDER_DEPENDENCE_INVALID = 0,
-    ORDER_NONE,    /* the same result from every order of the rows */
-    ORDER_TIES,    /* an ORDER BY fixes it, as far as it has no ties */
-    ORDER_PHYSICAL /* the physical order decides */
+struct order_use {
+    bool stores; /* what the statement returns or changes is stored */
+    /* A cursor, or inside a function: who reads it may stop after the first rows. */
+    bool in_parts;
 };
 
-enum order_dependence order_of_aggregate(const Aggref *aggregate);
-/* LIMIT, OFFSET, DISTINCT ON, window functions, grouping; not what nested queries do. */
-enum order_dependence order_of_query(const Query *query);
+/* One level of a query, before its subqueries. True: still uncertain. */
+bool order_judge_query(Query *query, struct order_use use, bool is_top);
+bool order_judge_aggregate(Aggref *aggregate, struct order_use use);
+/* ARRAY(SELECT …) */
+bool order_judge_array(Query *query, struct order_use use);
 
 #endif

@@ -1,13 +1,17 @@
 /* planner_hook walks every query of a client, at every depth, after views, rules and row security
  * were expanded: what cannot be the same on all replicas is refused, the rest gets flags.
  *
+ * A query that could give different results from rows in another order gets more sort keys.
+ *
  * The flags travel in the plan, because a cached plan is run again without being planned again;
- * ExecutorStart adds them to the transaction. A construct that depends on the physical order of
- * rows is flagged where it is only read, and refused where its result is stored: a wrong read is
- * found by its hash, while stored rows would differ silently. */
+ * ExecutorStart adds them to the transaction. What still depends on the physical order of rows is
+ * flagged where it is only read, and refused where its result is stored: a wrong read is found by
+ * its hash, while stored rows would differ silently. */
 #include "sql/queries.h"
 
+#include "sql/builtins.h"
 #include "sql/order.h"
+#include "sql/own_objects.h"
 #include "sql/refuse.h"
 #include "sql/transaction.h"
 
@@ -16,10 +20,12 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/plannodes.h"
 #include "optimizer/planner.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 
 /* No system cache has this number, so PostgreSQL never acts on an item that carries it. */
@@ -27,37 +33,42 @@
 
 static planner_hook_type previous_planner;
 static ExecutorStart_hook_type previous_executor_start;
+static ExecutorRun_hook_type previous_executor_run;
+static ExecutorFinish_hook_type previous_executor_finish;
 static ExecutorCheckPerms_hook_type previous_check_perms;
 static bool storing;
+static int depth; /* of what runs: a query planned inside is a function's or a cursor's */
 
 struct survey {
-    bool stores; /* what this query returns is stored */
+    const Query *top;
+    struct order_use use;
     int flags;
 };
 
-bool queries_set_storing(bool now)
+bool queries_begin_storing(bool stores)
 {
     bool before = storing;
-    storing = now;
+    storing = before || stores;
     return before;
+}
+
+void queries_end_storing(bool before)
+{
+    storing = before;
 }
 
 /* ---- the survey of one query ---- */
 
-static void note_order(struct survey *survey, enum order_dependence order, const char *what)
+static void note_uncertain(struct survey *survey, bool is_uncertain)
 {
-    if (order == ORDER_NONE)
-        return;
-    if (order == ORDER_PHYSICAL && survey->stores)
-        refuse("Add ORDER BY over a unique key, or run it as a query of its own.",
-            "%s without ORDER BY depends on the physical order of rows", what);
-    survey->flags |= TRANSACTION_UNCERTAIN;
+    if (is_uncertain)
+        survey->flags |= TRANSACTION_UNCERTAIN;
 }
 
 /* OIDs, sizes and statistics differ between replicas. */
 static void note_catalogue(struct survey *survey)
 {
-    if (survey->stores)
+    if (survey->use.stores)
         refuse("Read it in a query of its own.",
             "a statement that stores rows cannot read the system catalogue");
     survey->flags |= TRANSACTION_UNCERTAIN;
@@ -125,7 +136,7 @@ static void survey_relation(struct survey *survey, const RangeTblEntry *entry)
             "TABLESAMPLE is not deterministic across replicas");
     if (entry->relkind == RELKIND_FOREIGN_TABLE)
         refuse(NULL, "foreign tables are not replicated");
-    if (entry->relid < FirstNormalObjectId)
+    if (entry->relid < FirstNormalObjectId || entry->relkind == RELKIND_SEQUENCE)
         note_catalogue(survey);
 }
 
@@ -138,34 +149,55 @@ static void survey_row_marks(struct survey *survey, const Query *query)
     }
 }
 
-/* UPDATE … FROM and DELETE … USING: of several rows that match one of the target's, the first one
- * that the plan meets counts. */
-static bool joins_may_pick(const Query *query)
-{
-    bool joins = query->jointree != NULL && list_length(query->jointree->fromlist) > 1;
-    return joins && (query->commandType == CMD_UPDATE ||
-                        (query->commandType == CMD_DELETE && query->returningList != NIL));
-}
-
 static void survey_sublink(struct survey *survey, const SubLink *link)
 {
-    if (link->subLinkType != ARRAY_SUBLINK || !IsA(link->subselect, Query))
-        return;
-    bool is_sorted = ((const Query *)link->subselect)->sortClause != NIL;
-    note_order(survey, is_sorted ? ORDER_TIES : ORDER_PHYSICAL, "ARRAY(SELECT …)");
+    if (link->subLinkType == ARRAY_SUBLINK && IsA(link->subselect, Query))
+        note_uncertain(survey, order_judge_array((Query *)link->subselect, survey->use));
 }
 
-static void survey_query(struct survey *survey, const Query *query)
+static void survey_query(struct survey *survey, Query *query)
 {
-    note_order(survey, order_of_query(query), "LIMIT, OFFSET, DISTINCT ON or a window function");
+    note_uncertain(survey, order_judge_query(query, survey->use, query == survey->top));
     survey_row_marks(survey, query);
-    if (joins_may_pick(query))
-        survey->flags |= TRANSACTION_UNCERTAIN;
     /* DO NOTHING takes no lock on the row that it meets */
     if (query->onConflict != NULL && query->onConflict->action == ONCONFLICT_NOTHING)
         survey->flags |= TRANSACTION_UNCERTAIN;
 }
 
+static bool survey_walker(Node *node, void *context);
+
+/* nextval('s'::regclass): the OID is only used to find the sequence. */
+static bool only_names_sequence(const FuncExpr *call)
+{
+    switch (call->funcid) {
+    case F_NEXTVAL:
+    case F_CURRVAL:
+    case F_SETVAL_REGCLASS_INT8:
+    case F_SETVAL_REGCLASS_INT8_BOOL:
+        return IsA(linitial(call->args), Const);
+    default:
+        return false;
+    }
+}
+
+static bool survey_call(struct survey *survey, FuncExpr *call)
+{
+    if (!only_names_sequence(call))
+        return expression_tree_walker((Node *)call, survey_walker, survey);
+    return expression_tree_walker((Node *)list_copy_tail(call->args, 1), survey_walker, survey);
+}
+
+static bool survey_list(struct survey *survey, const List *list)
+{
+    ListCell *cell;
+    foreach (cell, list) {
+        if (survey_walker(lfirst(cell), survey))
+            return true;
+    }
+    return false;
+}
+
+/* What every statement is made of is walked here: expression_tree_walker takes its time. */
 static bool survey_walker(Node *node, void *context)
 {
     struct survey *survey = context;
@@ -187,15 +219,26 @@ static bool survey_walker(Node *node, void *context)
     case T_Const:
         survey_const(survey, (Const *)node);
         return false;
+    case T_FuncExpr:
+        return survey_call(survey, (FuncExpr *)node);
+    case T_TargetEntry:
+        return survey_walker((Node *)((TargetEntry *)node)->expr, survey);
+    case T_List:
+        return survey_list(survey, (List *)node);
+    case T_FromExpr:
+        return survey_list(survey, ((FromExpr *)node)->fromlist) ||
+               survey_walker(((FromExpr *)node)->quals, survey);
+    case T_OpExpr:
+        check_stack_depth();
+        return survey_list(survey, ((OpExpr *)node)->args);
+    case T_RangeTblRef:
+        return false;
     case T_SubLink:
         survey_sublink(survey, (SubLink *)node);
         break;
     case T_Aggref:
-        note_order(survey, order_of_aggregate((Aggref *)node), "an aggregate");
+        note_uncertain(survey, order_judge_aggregate((Aggref *)node, survey->use));
         break;
-    case T_NextValueExpr:
-        refuse("Give the identity column's value explicitly.",
-            "identity columns are not deterministic across replicas");
     case T_CurrentOfExpr:
         survey->flags |= TRANSACTION_UNCERTAIN;
         break;
@@ -205,10 +248,11 @@ static bool survey_walker(Node *node, void *context)
     return expression_tree_walker(node, survey_walker, survey);
 }
 
-static int survey_run(const Query *query)
+/* Changes the query where the order of rows would show. */
+static int survey_run(Query *query)
 {
-    struct survey survey = {
-        .stores = storing || query->commandType != CMD_SELECT || query->hasModifyingCTE};
+    bool stores = storing || query->commandType != CMD_SELECT || query->hasModifyingCTE;
+    struct survey survey = {.top = query, .use = {.stores = stores, .in_parts = depth > 0}};
     survey_walker((Node *)query, &survey);
     return survey.flags;
 }
@@ -238,22 +282,98 @@ static int plan_flags(const PlannedStmt *plan)
 
 /* ---- the hooks ---- */
 
+int queries_enter(void)
+{
+    return depth++;
+}
+
+void queries_leave(int before)
+{
+    depth = before;
+}
+
+bool queries_are_nested(void)
+{
+    return depth > 1;
+}
+
+static PlannedStmt *run_planner(
+    Query *query, const char *text, int cursor_options, ParamListInfo parameters)
+{
+    PlannedStmt *volatile plan = NULL;
+    int before = queries_enter(); /* it runs functions of constants */
+    PG_TRY();
+    {
+        plan = previous_planner != NULL ? previous_planner(query, text, cursor_options, parameters)
+                                        : standard_planner(query, text, cursor_options, parameters);
+    }
+    PG_FINALLY();
+    {
+        queries_leave(before);
+    }
+    PG_END_TRY();
+    return plan;
+}
+
 static PlannedStmt *plan_query(
     Query *query, const char *text, int cursor_options, ParamListInfo parameters)
 {
-    bool judged = client_statement_running();
-    int flags = judged ? survey_run(query) : 0; /* before the planner scribbles on the tree */
-    PlannedStmt *plan = previous_planner != NULL
-                            ? previous_planner(query, text, cursor_options, parameters)
-                            : standard_planner(query, text, cursor_options, parameters);
-    if (judged)
-        mark_plan(plan, flags);
+    if (!client_statement_running())
+        return run_planner(query, text, cursor_options, parameters);
+    query = builtins_call_nextval(query);
+    int flags = survey_run(query); /* before the planner scribbles on the tree */
+    PlannedStmt *plan = run_planner(query, text, cursor_options, parameters);
+    mark_plan(plan, flags);
     return plan;
+}
+
+static void run_query(QueryDesc *query, ScanDirection direction, uint64 count, bool execute_once)
+{
+    int before = queries_enter();
+    PG_TRY();
+    {
+        if (previous_executor_run != NULL)
+            previous_executor_run(query, direction, count, execute_once);
+        else
+            standard_ExecutorRun(query, direction, count, execute_once);
+    }
+    PG_FINALLY();
+    {
+        queries_leave(before);
+    }
+    PG_END_TRY();
+}
+
+static bool is_read(const PlannedStmt *plan)
+{
+    return plan->commandType == CMD_SELECT && !plan->hasModifyingCTE;
+}
+
+/* Runs triggers, of what writes. */
+static void finish_query(QueryDesc *query)
+{
+    if (is_read(query->plannedstmt) && previous_executor_finish == NULL) {
+        standard_ExecutorFinish(query);
+        return;
+    }
+    int before = queries_enter();
+    PG_TRY();
+    {
+        if (previous_executor_finish != NULL)
+            previous_executor_finish(query);
+        else
+            standard_ExecutorFinish(query);
+    }
+    PG_FINALLY();
+    {
+        queries_leave(before);
+    }
+    PG_END_TRY();
 }
 
 static void check_maintenance(const PlannedStmt *plan)
 {
-    bool reads = plan->commandType == CMD_SELECT && !plan->hasModifyingCTE && plan->rowMarks == NIL;
+    bool reads = is_read(plan) && plan->rowMarks == NIL;
     if (!reads && maintenance_running())
         refuse(NULL, "a function of an index cannot write while a replica maintains its table");
 }
@@ -276,7 +396,7 @@ static bool on_check_permissions(List *range_table, bool must_raise)
     foreach (cell, range_table) {
         const RangeTblEntry *entry = lfirst_node(RangeTblEntry, cell);
         if (!client_statement_running() || entry->rtekind != RTE_RELATION ||
-            !namespace_is_ours(get_rel_namespace(entry->relid)))
+            !own_schema_holds(entry->relid))
             continue;
         if (!must_raise)
             return false;
@@ -292,6 +412,10 @@ void queries_init(void)
     planner_hook = plan_query;
     previous_executor_start = ExecutorStart_hook;
     ExecutorStart_hook = on_executor_start;
+    previous_executor_run = ExecutorRun_hook;
+    ExecutorRun_hook = run_query;
+    previous_executor_finish = ExecutorFinish_hook;
+    ExecutorFinish_hook = finish_query;
     previous_check_perms = ExecutorCheckPerms_hook;
     ExecutorCheckPerms_hook = on_check_permissions;
 }

@@ -1,16 +1,21 @@
 /* Flags of the current transaction, and the two functions that only the proxy calls. */
 #include "sql/transaction.h"
 
+#include "sql/agreed_random.h"
+#include "sql/authority.h"
+#include "sql/own_objects.h"
+#include "sql/sequences.h"
+
 #include "access/xact.h"
-#include "catalog/namespace.h"
 #include "datatype/timestamp.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "tcop/tcopprot.h"
-#include "utils/acl.h"
+#include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 static int flags;
+static bool suspended;
 static bool rollback_to_requested;
 
 /* debug_query_string is the text that the protocol's message brought, in the simple and in the
@@ -18,19 +23,26 @@ static bool rollback_to_requested;
  * what the proxy sends nor take it away from its own. */
 bool client_statement_running(void)
 {
-    return debug_query_string != NULL &&
+    return !suspended && debug_query_string != NULL &&
            strncmp(debug_query_string, CLIENT_PREFIX, sizeof(CLIENT_PREFIX) - 1) == 0;
+}
+
+bool client_guard_suspend(bool suspend)
+{
+    bool before = suspended;
+    suspended = suspend;
+    return before;
 }
 
 bool proxy_statement_running(void)
 {
-    return !client_statement_running() && GetSessionUserId() == get_role_oid(APP_ROLE, true);
+    return !client_statement_running() && GetSessionUserId() == own_app_role();
 }
 
 bool maintenance_running(void)
 {
     return InSecurityRestrictedOperation() && !client_statement_running() &&
-           GetUserId() == get_role_oid(APP_ROLE, true);
+           !superuser_arg(GetUserId());
 }
 
 void transaction_flags_add(int added)
@@ -45,13 +57,16 @@ void transaction_rollback_to_requested(bool requested)
 
 bool namespace_is_ours(Oid namespace)
 {
-    return OidIsValid(namespace) && namespace == get_namespace_oid(SCHEMA_NAME, true);
+    return OidIsValid(namespace) && namespace == own_schema();
 }
 
 static void on_transaction(XactEvent event, void *arg)
 {
-    if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
-        flags = 0;
+    if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
+        return;
+    flags = 0;
+    agreed_random_start(NULL, 0);
+    authority_end();
 }
 
 /* A caught exception hides an error that may depend on what others have committed. The error of a
@@ -69,9 +84,10 @@ void transaction_init(void)
     RegisterSubXactCallback(on_subtransaction, NULL);
 }
 
-/* byzantium.transaction_start(agreed_us bigint): microseconds since 1970, UTC. From here on now(),
- * CURRENT_TIMESTAMP, 'now' and their kin are the batch's agreed time. Meant for parallel workers,
- * SetParallelStartTimestamps is the one way to set a transaction's time. */
+/* byzantium.transaction_start(agreed_us bigint, lane int, turn boolean, seed bytea, client text):
+ * microseconds since 1970, UTC. From here on now(), CURRENT_TIMESTAMP, 'now' and their kin are the
+ * batch's agreed time. Meant for parallel workers, SetParallelStartTimestamps is the one way to set
+ * a transaction's time. Lane and turn: see sequences.h. */
 PG_FUNCTION_INFO_V1(byzantium_transaction_start);
 Datum byzantium_transaction_start(PG_FUNCTION_ARGS)
 {
@@ -82,8 +98,14 @@ Datum byzantium_transaction_start(PG_FUNCTION_ARGS)
     if (agreed_us < 0 || !IS_VALID_TIMESTAMP(agreed))
         ereport(ERROR, errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
             errmsg("agreed time " INT64_FORMAT " is out of range", agreed_us));
+    if (PG_GETARG_INT32(1) < 0)
+        ereport(ERROR, errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("lanes count from 0"));
+    const bytea *seed = PG_GETARG_BYTEA_PP(3);
     SetParallelStartTimestamps(agreed, agreed);
     flags = 0;
+    sequences_start(PG_GETARG_INT32(1), PG_GETARG_BOOL(2));
+    agreed_random_start((const uint8 *)VARDATA_ANY(seed), VARSIZE_ANY_EXHDR(seed));
+    authority_start(text_to_cstring(PG_GETARG_TEXT_PP(4)));
     PG_RETURN_VOID();
 }
 

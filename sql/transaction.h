@@ -21,6 +21,9 @@ void transaction_init(void);
 
 /* True while a client's statement runs, at whatever depth: functions, triggers, DO. */
 bool client_statement_running(void);
+/* While true, no statement counts as a client's: for the library's own SQL. Returns the former
+ * value. */
+bool client_guard_suspend(bool suspend);
 /* True while a statement of the proxy's own runs in a session that also runs client SQL. Looks into
  * the catalogue, so it must not be asked in a failed transaction. */
 bool proxy_statement_running(void);

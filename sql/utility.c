@@ -2,9 +2,12 @@
  * functions, EXECUTE, rules). */
 #include "sql/utility.h"
 
+#include "sql/authority.h"
+#include "sql/builtins.h"
 #include "sql/definitions.h"
 #include "sql/queries.h"
 #include "sql/refuse.h"
+#include "sql/sequence_ddl.h"
 #include "sql/transaction.h"
 
 #include "catalog/namespace.h"
@@ -50,11 +53,23 @@ static void check_transaction_control(const TransactionStmt *statement)
 
 /* ---- settings ---- */
 
-static void check_set(const VariableSetStmt *statement)
+/* To one of the client's own roles, and for this transaction alone. */
+static bool is_allowed_role(const VariableSetStmt *statement)
+{
+    if (statement->kind != VAR_SET_VALUE || !statement->is_local ||
+        strcmp(statement->name, "role") != 0 || list_length(statement->args) != 1)
+        return false;
+    const A_Const *value = linitial_node(A_Const, statement->args);
+    return IsA(&value->val, String) && authority_allows_role(strVal(&value->val));
+}
+
+static void check_set(const VariableSetStmt *statement, bool is_nested)
 {
     bool is_assignment = statement->kind == VAR_SET_VALUE || statement->kind == VAR_SET_DEFAULT ||
                          statement->kind == VAR_SET_CURRENT;
     if (is_assignment && statement->is_local && strcmp(statement->name, "search_path") == 0)
+        return;
+    if (!is_nested && is_allowed_role(statement))
         return;
     refuse("Only SET LOCAL search_path is allowed: other settings are equal on all replicas.",
         "settings cannot be changed in a client's transaction");
@@ -132,7 +147,7 @@ static bool plain_allowed(const Node *statement, bool is_nested)
         check_transaction_control((TransactionStmt *)statement);
         return true;
     case T_VariableSetStmt:
-        check_set((VariableSetStmt *)statement);
+        check_set((VariableSetStmt *)statement, is_nested);
         return true;
     case T_VariableShowStmt:
         check_show((VariableShowStmt *)statement);
@@ -168,7 +183,7 @@ static const char *hint_for(const Node *statement)
 {
     switch (nodeTag(statement)) {
     case T_CopyStmt:
-        return "Write INSERT statements with several rows each; read with SELECT.";
+        return "Use byz_copy_in or byz_copy_out (libbyzclient).";
     case T_NotifyStmt:
     case T_ListenStmt:
     case T_UnlistenStmt:
@@ -184,20 +199,27 @@ static const char *hint_for(const Node *statement)
     case T_ReindexStmt:
     case T_CheckPointStmt:
         return "This is each replica's own maintenance, for its administrator.";
+    case T_CreateRoleStmt:
+    case T_AlterRoleStmt:
+    case T_DropRoleStmt:
+    case T_GrantRoleStmt:
+        return "Roles come from the cluster's administrator: SELECT " SCHEMA_NAME ".authorize(…).";
     default:
         return "This is for the administrator, on all replicas alike.";
     }
 }
 
-static void check_statement(Node *statement, bool is_nested)
+/* True for DDL. */
+static bool check_statement(Node *statement, bool is_nested)
 {
     transaction_rollback_to_requested(false);
     if (plain_allowed(statement, is_nested))
-        return;
+        return false;
     if (!definition_allowed(statement))
         refuse(hint_for(statement), "%s is not allowed in a client's transaction",
             CreateCommandName(statement));
     transaction_flags_add(TRANSACTION_BARRIER);
+    return true;
 }
 
 /* ---- the hook ---- */
@@ -220,30 +242,54 @@ static bool stores_a_query(const Node *statement)
     return IsA(statement, CreateTableAsStmt) || IsA(statement, RefreshMatViewStmt);
 }
 
+/* DDL that may call functions for stored rows, in their physical order. */
+static bool fills_rows(const Node *statement)
+{
+    return !stores_a_query(statement) && !IsA(statement, TruncateStmt);
+}
+
+static void run_inside(bool is_definition, PlannedStmt *plan, const char *text, bool read_only_tree,
+    ProcessUtilityContext context, ParamListInfo parameters, QueryEnvironment *environment,
+    DestReceiver *receiver, QueryCompletion *completion)
+{
+    Node *statement = plan->utilityStmt;
+    bool storing = queries_begin_storing(stores_a_query(statement));
+    bool forbidden = builtins_forbid_draws(is_definition && fills_rows(statement));
+    bool restarting = sequence_ddl_restarting(statement);
+    bool suspended = client_guard_suspend(IsA(statement, CreateExtensionStmt));
+    int depth = queries_enter();
+    PG_TRY();
+    {
+        sequence_ddl_before(statement);
+        run_utility(
+            plan, text, read_only_tree, context, parameters, environment, receiver, completion);
+        sequence_ddl_after(statement);
+    }
+    PG_FINALLY();
+    {
+        queries_leave(depth);
+        (void)client_guard_suspend(suspended);
+        queries_end_storing(storing);
+        builtins_allow_draws(forbidden);
+        sequence_ddl_restore(restarting);
+    }
+    PG_END_TRY();
+}
+
 static void on_utility(PlannedStmt *plan, const char *text, bool read_only_tree,
     ProcessUtilityContext context, ParamListInfo parameters, QueryEnvironment *environment,
     DestReceiver *receiver, QueryCompletion *completion)
 {
-    if (client_statement_running())
-        check_statement(plan->utilityStmt, context != PROCESS_UTILITY_TOPLEVEL);
-    else if (maintenance_running())
-        refuse(NULL, "a function of an index can only read while a replica maintains its table");
-    if (!stores_a_query(plan->utilityStmt)) {
-        run_utility(
-            plan, text, read_only_tree, context, parameters, environment, receiver, completion);
+    if (client_statement_running()) {
+        bool is_definition =
+            check_statement(plan->utilityStmt, context != PROCESS_UTILITY_TOPLEVEL);
+        run_inside(is_definition, plan, text, read_only_tree, context, parameters, environment,
+            receiver, completion);
         return;
     }
-    bool before = queries_set_storing(true);
-    PG_TRY();
-    {
-        run_utility(
-            plan, text, read_only_tree, context, parameters, environment, receiver, completion);
-    }
-    PG_FINALLY();
-    {
-        queries_set_storing(before);
-    }
-    PG_END_TRY();
+    if (maintenance_running())
+        refuse(NULL, "a function of an index can only read while a replica maintains its table");
+    run_utility(plan, text, read_only_tree, context, parameters, environment, receiver, completion);
 }
 
 void utility_init(void)

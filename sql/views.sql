@@ -45,9 +45,9 @@ COMMENT ON TABLE byzantium.suspicions IS
 COMMENT ON COLUMN byzantium.suspicions.id IS 'counts up on this replica';
 COMMENT ON COLUMN byzantium.suspicions.seen_at IS 'when this replica saw it, by its own clock';
 COMMENT ON COLUMN byzantium.suspicions.what IS
-    'wrong_result: f+1 replicas got other rows than the client says it had from this one. unconfirmed: the same, but honest replicas may differ there. dissent: it voted otherwise than was decided. contradiction: it voted twice, differently. mismatch: this replica''s own execution is not what was decided. invalid_message: it sent what no correct replica sends. silent: it cannot be reached. diverged: 2f+1 others hold another state than this replica';
+    'wrong_result: f+1 replicas got other rows than the client says it had from this one. unconfirmed: the same, but honest replicas may differ there. dissent: it voted otherwise than was decided. contradiction: it voted twice, differently. mismatch: this replica''s own execution is not what was decided. invalid_message: it sent what no correct replica sends. silent: it cannot be reached. diverged: 2f+1 others hold another state than this replica. proven: it signed a contradiction, and byzctl evidence has the proof';
 COMMENT ON COLUMN byzantium.suspicions.replica IS
-    'whom it is about: a suspicion, not proof. Another replica, or a client that lies, may be behind it';
+    'whom it is about: a suspicion, not proof, unless it is proven. Another replica, or a client that lies, may be behind it';
 COMMENT ON COLUMN byzantium.suspicions.batch IS 'batch of the COMMIT, if it is about one';
 COMMENT ON COLUMN byzantium.suspicions.request IS 'place of the COMMIT in the batch, from 0';
 COMMENT ON COLUMN byzantium.suspicions.transaction IS 'the transaction''s uid: client/session/number';

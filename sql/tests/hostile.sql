@@ -22,10 +22,10 @@
 /*byz*/
 ;
 /*byz*/*/SELECT 1;
-/*byz*/-- SELECT random()
+/*byz*/-- SELECT pg_backend_pid()
 ;
 /*byz*/SELECT $byz$ /*byz*/ $byz$;
-/*byz*/SELEKT random();
+/*byz*/SELEKT pg_backend_pid();
 /*byz*/SELECT E'\xff';
 /*byz*/SELECT * FROM nowhere;
 /*byz*/CREATE FUNCTION down(int) RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN down($1 + 1); END';

@@ -6,7 +6,7 @@
 \echo :LAST_ERROR_SQLSTATE
 /*byz*/COPY t FROM '/dev/null';
 /*byz*/VACUUM t;
-/*byz*/CREATE EXTENSION pgcrypto;
+/*byz*/CREATE EXTENSION dblink;
 \set VERBOSITY terse
 -- transaction control
 /*byz*/ROLLBACK;

@@ -1,0 +1,2 @@
+-- docs/determinism.md says what the library does.
+\! $HERE/documented $DOCUMENTED
