@@ -24,8 +24,10 @@ void deliveries_put(struct deliveries *d, const struct pbft_delivery *delivery)
         assert(delivery->batch.seq == d->ring[last].seq + 1);
     }
     *w = (struct waiting){.seq = delivery->batch.seq,
+        .timestamp_us = delivery->timestamp_us,
         .request_count = delivery->batch.request_count,
         .checkpoint = delivery->checkpoint};
+    memcpy(w->seed, delivery->seed, DIGEST_BYTES);
     for (unsigned i = 0; i < w->request_count; i++)
         if (delivery->skip[i])
             bit_set(w->skip, i);
@@ -61,8 +63,10 @@ const char *delivery_from_record(const struct waiting *waiting, struct slice rec
         memory->skip[i] = bit_get(waiting->skip, i);
     }
     *ret = (struct pbft_delivery){.batch = m.batch,
+        .timestamp_us = waiting->timestamp_us,
         .requests = memory->requests,
         .skip = memory->skip,
         .checkpoint = waiting->checkpoint};
+    memcpy(ret->seed, waiting->seed, DIGEST_BYTES);
     return NULL;
 }

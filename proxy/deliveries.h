@@ -1,8 +1,9 @@
 /* Batches that are agreed on and wait for the executor.
  *
- * Only what the log does not hold is kept here: which requests of a batch are to be skipped, and
- * whether a checkpoint follows. The batches themselves are read from the log when their turn comes,
- * so that a window full of large ones costs no memory while PostgreSQL is away. */
+ * Only what the log does not hold is kept here: agreed time and seed, which requests of a batch are
+ * to be skipped, and whether a checkpoint follows. The batches themselves are read from the log
+ * when their turn comes, so that a window full of large ones costs no memory while PostgreSQL is
+ * away. */
 #ifndef BYZ_PROXY_DELIVERIES_H
 #define BYZ_PROXY_DELIVERIES_H
 
@@ -12,6 +13,8 @@
 
 struct waiting {
     uint64_t seq;
+    uint64_t timestamp_us; /* agreed, which the proposed one in the log need not be */
+    uint8_t seed[DIGEST_BYTES];
     uint32_t request_count;
     bool checkpoint;
     uint8_t skip[BATCH_REQUESTS_MAX / 8]; /* a bit for each request */

@@ -1,5 +1,6 @@
 #include "proxy/driver.h"
 
+#include "common/birth.h"
 #include "proxy/driver_internal.h"
 #include "proxy/log.h"
 #include "proxy/restore.h"
@@ -56,17 +57,6 @@ void driver_end_store(struct driver *d)
 
 /* ---- the core ---- */
 
-static void show_primary(struct driver *d)
-{
-    struct pbft_info info;
-    pbft_info(d->core, &info);
-    if (info.primary == d->primary_shown)
-        return;
-    d->primary_shown = info.primary;
-    log_line(LEVEL_LOG, "primary is replica %u (view %" PRIu64 ")", info.primary, info.view);
-    driver_report_soon(d);
-}
-
 static void show_divergence(struct driver *d, const char *reason)
 {
     if (d->diverged)
@@ -95,6 +85,8 @@ static void follow(struct driver *d)
     }
     for (unsigned i = 0; i < u->delivery_count; i++)
         deliveries_put(&d->deliveries, &u->deliveries[i]);
+    for (unsigned i = 0; i < u->evidence_count; i++)
+        driver_keep_evidence(d, &u->evidence[i]);
     if (u->diverged)
         show_divergence(d, u->diverged);
 }
@@ -149,7 +141,7 @@ static void settle(struct driver *d)
         return;
     assert(!d->flush_needed);
     net_flush(d->net);
-    show_primary(d);
+    driver_show_agreement(d);
 }
 
 static void arm_tick(struct driver *d)
@@ -218,6 +210,7 @@ struct status_facts driver_facts(const struct driver *d)
         .stopping = d->stopping,
         .waiting = d->deliveries.count,
         .uptime_s = (driver_now_us() - d->started_us) / 1000000,
+        .evidence = evidence_log_count(&d->evidence),
         .flushes = d->flushes,
         .steps = d->steps,
         .dropped = d->dropped};
@@ -278,6 +271,16 @@ void driver_stop(struct driver *driver)
 
 /* ---- life ---- */
 
+/* Of the executor's state at a checkpoint: its ledger has less than this for each open transaction,
+ * and a little besides. */
+#define TRANSACTION_STATE_BYTES 128
+
+static size_t app_state_bytes_max(const struct config *config)
+{
+    size_t bytes = (size_t)config->transactions_max * TRANSACTION_STATE_BYTES + 4096;
+    return bytes > PBFT_APP_STATE_BYTES ? bytes : PBFT_APP_STATE_BYTES;
+}
+
 static struct pbft_options core_options(const struct driver *d)
 {
     const struct config *c = d->options.config;
@@ -290,19 +293,43 @@ static struct pbft_options core_options(const struct driver *d)
         .batch_bytes_max = c->batch_bytes_max,
         .batches_in_flight_max = c->batches_in_flight_max,
         .sessions_per_client_max = c->sessions_per_client_max,
+        .app_state_bytes_max = app_state_bytes_max(c),
         .clock_skew_us_max = (uint64_t)c->clock_skew_ms_max * 1000,
         .heartbeat_us = (uint64_t)c->heartbeat_ms * 1000,
         .retransmit_us = (uint64_t)c->retransmit_ms * 1000,
+        .view_change_timeout_us = (uint64_t)c->view_change_timeout_ms * 1000,
+        .lost_log = store_follows_loss(d->store), /* its record of silence, if there is one, wins */
         .crypto = engine_crypto_ops(d->crypto)};
+}
+
+/* Somebody has said that this replica's log is lost. A log that is there all the same is used. */
+static bool admit_loss(const struct driver_options *o, char *ret_error, size_t error_size)
+{
+    return !o->lost_log || birth_has_log(o->store_path) ||
+           birth_mark(o->store_path, BIRTH_LOST, ret_error, error_size);
 }
 
 static bool make_parts(struct driver *d, char *ret_error, size_t error_size)
 {
     const struct driver_options *o = &d->options;
+    if (!admit_loss(o, ret_error, error_size))
+        return false;
+    size_t least = retention_store_bytes_min(o->config, app_state_bytes_max(o->config));
+    if (o->store_bytes < least) {
+        snprintf(ret_error, error_size,
+            "--store-size is too small for the configuration's window, "
+            "batch_bytes_max and transactions_max: at least %zu",
+            (least >> 30) + 1);
+        return false;
+    }
     d->store = store_open(
         o->store_path, o->config->identity, o->self, o->store_bytes, ret_error, error_size);
     if (!d->store)
         return false;
+    if (!evidence_log_start(&d->evidence, o->store_path)) {
+        snprintf(ret_error, error_size, "%s: the path is too long", o->store_path);
+        return false;
+    }
     d->crypto = engine_crypto_new(o->config, o->key, ret_error, error_size);
     if (!d->crypto)
         return false;
@@ -322,9 +349,10 @@ static bool restore_parts(struct driver *d, char *ret_error, size_t error_size)
 {
     struct restored restored;
     if (!restore(d->store, d->core, d->exec, &restored, ret_error, error_size)) {
-        log_hint(
-            "A damaged log must not simply be deleted: a replica that forgets what it promised "
-            "can contradict itself. Set this replica up anew.");
+        log_hint("Move %s away and set this replica up anew with --lost-log: a replica that "
+                 "forgets what "
+                 "it promised must be silent in agreement for a while.",
+            d->options.store_path);
         return false;
     }
     d->handed = d->executed = restored.state;
@@ -374,7 +402,6 @@ struct driver *driver_new(
     d->loop = loop;
     d->options = *options;
     d->started_us = driver_now_us();
-    d->primary_shown = UINT64_MAX;
     buffer_init(&d->scratch, FRAME_BODY_BYTES_MAX);
     for (unsigned i = 0; i < REPLICAS_MAX; i++) {
         ratelimit_init(&d->fetches[i], FETCHES_PER_SECOND, 1000000);

@@ -29,6 +29,7 @@ struct driver_options {
     const struct private_key *key;
     const char *store_path;
     size_t store_bytes;
+    bool lost_log;           /* if there is no log, it was lost */
     const char *postgres;    /* conninfo */
     const char *status_file; /* or NULL */
 };

@@ -64,6 +64,52 @@ static const char *answer_status(struct driver *d, struct link *link, struct sli
     return NULL;
 }
 
+/* The read-only path of agreement. Nobody answers whose state might not be one that the order has
+ * made, or that is older than what it told before (exec_epoch). Silence is all that a client needs:
+ * it asks again, and then has a BEGIN ordered. */
+static bool may_answer(const struct driver *d, struct epoch_answer *ret)
+{
+    struct pbft_info info;
+    pbft_info(d->core, &info);
+    return !d->stopping && !d->diverged && !info.silent && exec_epoch(d->exec, ret);
+}
+
+static void answer_epoch(struct driver *d, struct link *link, const struct query *query)
+{
+    struct epoch_answer epoch;
+    if (!may_answer(d, &epoch))
+        return;
+    struct buffer encoded = BUFFER_INIT(REPLY_BYTES_MAX);
+    epoch_answer_put(&encoded, &epoch);
+    struct query_answer answer = {
+        .session = query->session, .number = query->number, .answer = buffer_slice(&encoded)};
+    buffer_clear(&d->scratch);
+    query_answer_encode(&d->scratch, &answer);
+    if (!encoded.failed && !d->scratch.failed)
+        net_answer(link, MESSAGE_ANSWER, buffer_slice(&d->scratch));
+    buffer_free(&encoded);
+}
+
+static const char *take_query(struct driver *d, struct link *link, struct slice body)
+{
+    struct query query;
+    const char *reason = query_decode(body, &query);
+    if (!reason)
+        reason = net_client_session(d->net, link, query.session);
+    if (reason)
+        return reason;
+    /* Who asks without reading the answers gets no more of them. */
+    if (link_queued(link) > CLIENT_QUEUE_MARK)
+        return NULL;
+    switch (query.kind) {
+    case QUERY_INVALID:
+        break;
+    case QUERY_EPOCH:
+        answer_epoch(d, link, &query);
+    }
+    return NULL;
+}
+
 static const char *route(
     struct driver *d, struct link *link, unsigned client, uint8_t type, struct slice body)
 {
@@ -76,6 +122,8 @@ static const char *route(
         return take_cancel(d, link, client, body);
     case MESSAGE_STATUS_QUERY:
         return answer_status(d, link, body);
+    case MESSAGE_QUERY:
+        return take_query(d, link, body);
     case MESSAGE_INVALID:
     case MESSAGE_HELLO:
     case MESSAGE_GOODBYE:
@@ -84,12 +132,20 @@ static const char *route(
     case MESSAGE_RESULT_ROWS:
     case MESSAGE_RESULT_END:
     case MESSAGE_STATUS_TEXT:
+    case MESSAGE_ANSWER:
     case MESSAGE_PRE_PREPARE:
     case MESSAGE_PREPARE:
     case MESSAGE_COMMIT:
     case MESSAGE_CHECKPOINT:
     case MESSAGE_STATUS:
     case MESSAGE_FETCH:
+    case MESSAGE_STABLE:
+    case MESSAGE_CONTRIBUTION:
+    case MESSAGE_RELAY:
+    case MESSAGE_VIEW_CHANGE:
+    case MESSAGE_NEW_VIEW:
+    case MESSAGE_WANT:
+    case MESSAGE_CONTENT:
     case MESSAGE_BATCH:
     case MESSAGE_VOTE:
         break;

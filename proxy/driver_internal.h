@@ -8,6 +8,7 @@
 #include "proxy/driver.h"
 #include "proxy/driver_report.h"
 #include "proxy/engine_crypto.h"
+#include "proxy/evidence_log.h"
 #include "proxy/exec/exec.h"
 #include "proxy/net/net.h"
 #include "proxy/net/ratelimit.h"
@@ -17,6 +18,16 @@
 #include "proxy/vote_log.h"
 
 #include <ev.h>
+
+/* Of agreement, what the log told last. */
+struct driver_shown {
+    bool any;
+    uint64_t view;
+    bool active;
+    bool suspects;
+    bool silent;
+    uint64_t silent_until;
+};
 
 struct driver {
     struct ev_loop *loop;
@@ -38,6 +49,8 @@ struct driver {
     uint64_t executed; /* last one that it finished */
     unsigned open_transactions;
 
+    struct evidence_log evidence;
+    bool evidence_complained[REPLICAS_MAX]; /* that some could not be kept */
     struct vote_log votes;
     uint64_t stuck_at; /* `executed` at the last upkeep */
     unsigned stuck_upkeeps;
@@ -49,7 +62,7 @@ struct driver {
     uint64_t steps;
     uint64_t flushes;
     uint64_t started_us;
-    uint64_t primary_shown;
+    struct driver_shown shown;
     const char *diverged;
 
     struct status_file *status_file; /* NULL: none */
@@ -76,6 +89,12 @@ void driver_end_store(struct driver *d);
 /* What this replica says of itself. */
 struct status_facts driver_facts(const struct driver *d);
 void driver_status(const struct driver *d, struct buffer *text);
+
+/* driver_view.c: tells the log what has changed since the last time. */
+void driver_show_agreement(struct driver *d);
+
+/* driver_evidence.c */
+void driver_keep_evidence(struct driver *d, const struct pbft_evidence *from);
 
 /* driver_peers.c */
 const char *driver_peer_message(void *context, unsigned replica, uint8_t type, struct slice body);

@@ -122,6 +122,13 @@ static const char *route_peer(struct driver *d, unsigned replica, uint8_t type, 
     case MESSAGE_COMMIT:
     case MESSAGE_CHECKPOINT:
     case MESSAGE_STATUS:
+    case MESSAGE_STABLE:
+    case MESSAGE_CONTRIBUTION:
+    case MESSAGE_RELAY:
+    case MESSAGE_VIEW_CHANGE:
+    case MESSAGE_NEW_VIEW:
+    case MESSAGE_WANT:
+    case MESSAGE_CONTENT:
         agreement(d, replica, type, body);
         return NULL;
     case MESSAGE_FETCH:
@@ -137,11 +144,13 @@ static const char *route_peer(struct driver *d, unsigned replica, uint8_t type, 
     case MESSAGE_OPERATION:
     case MESSAGE_STATUS_QUERY:
     case MESSAGE_CANCEL:
+    case MESSAGE_QUERY:
     case MESSAGE_REPLY:
     case MESSAGE_RESULT_COLUMNS:
     case MESSAGE_RESULT_ROWS:
     case MESSAGE_RESULT_END:
     case MESSAGE_STATUS_TEXT:
+    case MESSAGE_ANSWER:
         break;
     }
     return driver_unexpected(d); /* also a type that no enum has */

@@ -95,6 +95,7 @@ static enum proxy_exit run(
         .self = (unsigned)options->replica,
         .key = key,
         .store_path = options->store,
+        .lost_log = options->lost_log,
         .store_bytes = (size_t)options->store_gib << 30,
         .postgres = options->postgres,
         .status_file = options->status_file};

@@ -23,6 +23,8 @@ const char options_help[] =
     "  --key FILE           this replica's private key                        [$BYZKEY]\n"
     "  --store DIR          folder of the durable log                         [$BYZSTORE]\n"
     "  --postgres CONNINFO  the PostgreSQL server, in libpq's syntax          [$BYZPOSTGRES]\n"
+    "  --lost-log           if there is no durable log, it was lost: be silent in agreement until\n"
+    "                       that is safe. Without it, a log that is missing is refused\n"
     "  --store-size GIB     the durable log never grows beyond this           [64]\n"
     "  --log-level LEVEL    debug, log, warning or fatal                      [log]\n"
     "  --pid-file FILE      write the process id there; removed at the end\n"
@@ -39,6 +41,7 @@ enum {
     OPTION_KEY,
     OPTION_STORE,
     OPTION_POSTGRES,
+    OPTION_LOST_LOG,
     OPTION_STORE_SIZE,
     OPTION_LOG_LEVEL,
     OPTION_PID_FILE,
@@ -53,6 +56,7 @@ static const struct option long_options[] = {
     {"key", required_argument, NULL, OPTION_KEY},
     {"store", required_argument, NULL, OPTION_STORE},
     {"postgres", required_argument, NULL, OPTION_POSTGRES},
+    {"lost-log", no_argument, NULL, OPTION_LOST_LOG},
     {"store-size", required_argument, NULL, OPTION_STORE_SIZE},
     {"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
     {"pid-file", required_argument, NULL, OPTION_PID_FILE},
@@ -94,7 +98,7 @@ static bool take_environment(struct options *o, char *ret_error, size_t error_si
     return !replica || take_replica(o, replica, ret_error, error_size);
 }
 
-/* Takes one option that has an argument. */
+/* Takes one option. */
 static bool take_option(
     struct options *o, int option, const char *argument, char *ret_error, size_t error_size)
 {
@@ -112,6 +116,9 @@ static bool take_option(
         return true;
     case OPTION_POSTGRES:
         o->postgres = argument;
+        return true;
+    case OPTION_LOST_LOG:
+        o->lost_log = true;
         return true;
     case OPTION_PID_FILE:
         o->pid_file = argument;

@@ -4,6 +4,7 @@
 
 #include "proxy/log.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct options {
@@ -15,6 +16,7 @@ struct options {
     const char *pid_file;    /* NULL: none */
     const char *status_file; /* NULL: none */
     unsigned store_gib;
+    bool lost_log;
     enum log_level log_level;
 };
 

@@ -174,7 +174,7 @@ void report_put(
     struct pbft_info info;
     struct exec_info exec;
     pbft_info(facts->core, &info);
-    exec_info(facts->exec, &exec);
+    status_exec(facts, &exec);
     json_object(&j, NULL);
     put_replica(&j, facts, history, &exec);
     put_agreement(&j, &info);

@@ -8,6 +8,7 @@
 struct restored {
     uint64_t state;     /* sequence number of the checkpoint, 0: none */
     uint64_t last;      /* last batch in the log */
+    uint64_t prepared;  /* how many batches above the checkpoint prepared here */
     uint64_t committed; /* how many batches above the checkpoint are known to be committed */
 };
 

@@ -5,11 +5,28 @@
 #define CROWDED_PRUNES_MAX 128
 #define CROWDED_BATCHES 64 /* that go at once before the room is looked at again */
 
+/* A window of executed batches for restarts, another above them, and each may be kept twice
+ * (PBFT_RECORD_APART). */
+#define BATCHES_KEPT_WINDOWS 4
+
+size_t retention_store_bytes_min(const struct config *config, size_t state_bytes)
+{
+    size_t batches = BATCHES_KEPT_WINDOWS * (size_t)config->window * config->batch_bytes_max;
+    return (batches + (STATES_KEPT + 1) * state_bytes) / RETENTION_FILL_PERCENT_MAX * 100;
+}
+
 static void forget_states(struct store *store, const struct config *config, uint64_t state)
 {
     uint64_t kept = (uint64_t)config->checkpoint_interval * (STATES_KEPT - 1);
     if (state > kept)
         (void)store_prune_type(store, PBFT_RECORD_STATE, state - kept);
+}
+
+/* What shows that a batch prepared matters until a stable checkpoint covers it. */
+static void forget_certificates(struct store *store, uint64_t state)
+{
+    (void)store_prune_type(store, PBFT_RECORD_PREPARED, state);
+    (void)store_prune_type(store, PBFT_RECORD_APART, state);
 }
 
 static void forget_beyond_number(
@@ -49,6 +66,7 @@ bool retention_apply(struct store *store, const struct config *config, uint64_t 
 {
     uint64_t state = store_last(store, PBFT_RECORD_STATE);
     forget_states(store, config, state);
+    forget_certificates(store, state);
     forget_beyond_number(store, config, state, executed);
     return forget_for_room(store, config, state, executed);
 }

@@ -62,7 +62,13 @@ const char *status_reason(const struct status_facts *f, const struct exec_info *
         return f->diverged;
     if (exec->stopped)
         return exec->stopped;
-    return exec->ready ? "" : "waiting for PostgreSQL";
+    if (!exec->ready)
+        return "waiting for PostgreSQL";
+    struct pbft_info info;
+    pbft_info(f->core, &info);
+    if (info.silent)
+        return "its log was lost: it is silent in agreement until that is safe";
+    return info.active ? "" : "the primary is being replaced";
 }
 
 static void put_agreement(const struct status_facts *f, struct buffer *b)
@@ -70,7 +76,12 @@ static void put_agreement(const struct status_facts *f, struct buffer *b)
     struct pbft_info info;
     pbft_info(f->core, &info);
     put_line(b, "view=%" PRIu64, info.view);
+    put_line(b, "view_entered=%d", info.active);
+    put_line(b, "view_changes=%u", info.view_changes);
     put_line(b, "primary=%u", info.primary);
+    put_line(b, "primary_suspected=%s", info.suspects && info.reason ? info.reason : "");
+    put_line(b, "silent=%d", info.silent);
+    put_line(b, "silent_until=%" PRIu64, info.silent_until);
     put_line(b, "delivered=%" PRIu64, info.delivered);
     put_line(b, "stable=%" PRIu64, info.stable);
     put_line(b, "pending=%u", info.pending);
@@ -82,6 +93,17 @@ static void put_agreement(const struct status_facts *f, struct buffer *b)
         put_line(b, "replica%u_connected=%d", i, net_peer_connected(f->net, i));
         put_line(b, "replica%u_executed=%" PRIu64, i, info.peer_executed[i]);
     }
+}
+
+/* Restored at a checkpoint with nothing behind it, the executor has not executed anything itself.
+ */
+void status_exec(const struct status_facts *facts, struct exec_info *ret)
+{
+    struct pbft_info info;
+    pbft_info(facts->core, &info);
+    exec_info(facts->exec, ret);
+    if (ret->executed < info.executed)
+        ret->executed = info.executed;
 }
 
 static void put_execution(const struct status_facts *f, const struct exec_info *e, struct buffer *b)
@@ -101,7 +123,7 @@ static void put_execution(const struct status_facts *f, const struct exec_info *
 void status_text(const struct status_facts *facts, struct buffer *b)
 {
     struct exec_info exec;
-    exec_info(facts->exec, &exec);
+    status_exec(facts, &exec);
     put_line(b, "cluster=%s", facts->config->name);
     put_line(b, "replica=%u", facts->self);
     put_line(b, "version=%s", BYZ_VERSION);
@@ -112,6 +134,7 @@ void status_text(const struct status_facts *facts, struct buffer *b)
     put_execution(facts, &exec, b);
     put_line(b, "steps=%" PRIu64, facts->steps);
     put_line(b, "log_flushes=%" PRIu64, facts->flushes);
+    put_line(b, "evidence=%u", facts->evidence);
     net_status_text(facts->net, b);
     for (unsigned i = DROP_INVALID + 1; i < DROP_COUNT; i++)
         put_line(b, "dropped_%s=%" PRIu64, drop_name((enum drop_kind)i), facts->dropped[i]);

@@ -28,7 +28,8 @@ struct status_facts {
     const struct net *net;
     const char *diverged; /* reason or NULL */
     bool stopping;
-    unsigned waiting; /* delivered batches that the executor has not taken */
+    unsigned waiting;  /* delivered batches that the executor has not taken */
+    unsigned evidence; /* files of it */
     uint64_t uptime_s;
     uint64_t flushes;
     uint64_t steps;
@@ -38,6 +39,8 @@ struct status_facts {
 /* One word for the whole, and why it is not the best one. */
 const char *status_state(const struct status_facts *facts, const struct exec_info *exec);
 const char *status_reason(const struct status_facts *facts, const struct exec_info *exec);
+/* What the executor says of itself, and how far it is by the log. */
+void status_exec(const struct status_facts *facts, struct exec_info *ret);
 /* Appends the text. */
 void status_text(const struct status_facts *facts, struct buffer *b);
 

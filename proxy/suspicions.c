@@ -22,6 +22,8 @@ const char *suspicion_word(enum suspicion_kind kind)
         return "silent";
     case SUSPICION_DIVERGED:
         return "diverged";
+    case SUSPICION_PROVEN:
+        return "proven";
     case SUSPICION_INVALID:
     case SUSPICION_COUNT:
         break;

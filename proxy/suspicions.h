@@ -1,9 +1,9 @@
 /* What this replica saw that no correct replica does, or that it could not confirm: kept until the
  * database has it (byzantium.suspicions), in a bounded ring.
  *
- * A suspicion is what this replica saw, not a proof: a lying client can make an honest replica look
- * bad (it names the executor of a statement in its list), a slow network can make it look silent.
- * Pure. */
+ * A suspicion is what this replica saw, not a proof (the one kind that is, has a file): a lying
+ * client can make an honest replica look bad (it names the executor of a statement in its list), a
+ * slow network can make it look silent. Pure. */
 #ifndef BYZ_PROXY_SUSPICIONS_H
 #define BYZ_PROXY_SUSPICIONS_H
 
@@ -19,6 +19,7 @@ enum suspicion_kind {
     SUSPICION_INVALID_MESSAGE, /* a replica sent what no correct one sends */
     SUSPICION_SILENT,          /* a replica cannot be reached */
     SUSPICION_DIVERGED,        /* 2f+1 others hold another state than this replica */
+    SUSPICION_PROVEN,          /* a replica signed a contradiction: common/evidence.h */
     SUSPICION_COUNT,
 };
 /* "wrong_result" and so on: what the table shows. */

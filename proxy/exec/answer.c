@@ -51,7 +51,7 @@ void answer_free(struct answer *a)
     free(a);
 }
 
-void answer_start(struct answer *a, struct result_key key)
+void answer_start(struct answer *a, struct result_key key, struct slice statement)
 {
     a->key = key;
     a->bytes = 0;
@@ -60,7 +60,7 @@ void answer_start(struct answer *a, struct result_key key)
     a->has_columns = false;
     memset(&a->end, 0, sizeof a->end);
     buffer_clear(&a->chunk);
-    result_hash_start(a->hash);
+    result_hash_start_for(a->hash, statement);
 }
 
 /* ---- frames ---- */

@@ -34,7 +34,8 @@ struct answer;
 struct answer *answer_new(const struct answer_limits *limits, struct buffer *frames);
 void answer_free(struct answer *answer);
 
-void answer_start(struct answer *answer, struct result_key key);
+/* `statement` is the client's text: its hash depends on whether it asks for an order. */
+void answer_start(struct answer *answer, struct result_key key, struct slice statement);
 /* Takes the next PGresult of the statement. True when it was the last. */
 bool answer_take(struct answer *answer, const PGresult *result);
 /* The limits are passed: what still comes is dropped, and the statement should be cancelled. */

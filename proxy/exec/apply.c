@@ -2,6 +2,7 @@
 
 #include "proxy/exec/batch.h"
 #include "proxy/exec/judge.h"
+#include "proxy/exec/transaction_seed.h"
 #include "proxy/log.h"
 
 #include <assert.h>
@@ -53,6 +54,7 @@ struct apply {
     struct buffer scratch;
     struct ev_idle kick; /* only fed */
     struct apply_counters counters;
+    struct epoch_answer agreed; /* the ledger's epochs after the last whole batch */
 };
 
 static void step(struct apply *a);
@@ -252,6 +254,13 @@ static void export_current(struct apply *a)
         snapshots_export(a->parts.snapshots, epoch);
 }
 
+static void give_seed(struct apply *a, struct transaction_id id)
+{
+    uint8_t seed[DIGEST_BYTES];
+    transaction_seed(a->first->seed, ledger_find(a->parts.ledger, id), seed);
+    ledger_give_seed(a->parts.ledger, id, seed);
+}
+
 static void apply_begins(struct apply *a)
 {
     for (unsigned i = 0; i < a->first->count; i++) {
@@ -260,8 +269,10 @@ static void apply_begins(struct apply *a)
             continue;
         r->outcome = ledger_begin(
             a->parts.ledger, id_of(r), r->order.coordinator, a->first->seq, a->first->timestamp_us);
-        if (r->outcome.kind == OUTCOME_BEGUN)
-            snapshots_hold(a->parts.snapshots, r->outcome.epoch);
+        if (r->outcome.kind != OUTCOME_BEGUN)
+            continue;
+        give_seed(a, id_of(r));
+        snapshots_hold(a->parts.snapshots, r->outcome.epoch);
     }
 }
 
@@ -279,6 +290,14 @@ static void release_held(struct apply *a, const struct batch_copy *batch)
     }
 }
 
+static void note_agreed(struct apply *a)
+{
+    a->agreed = (struct epoch_answer){
+        .epoch = ledger_epoch(a->parts.ledger),
+        .barrier_epoch = ledger_barrier_epoch(a->parts.ledger),
+    };
+}
+
 static void complete(struct apply *a)
 {
     struct batch_copy *batch = a->first;
@@ -288,6 +307,7 @@ static void complete(struct apply *a)
     a->waiting--;
     a->state = APPLY_NONE;
     a->counters.executed = batch->seq;
+    note_agreed(a);
     ballot_close(a->parts.ballot, batch->seq);
 
     struct slice results[BATCH_REQUESTS_MAX];
@@ -475,6 +495,7 @@ static void hold_again(struct apply *a)
 
 void apply_restored(struct apply *a)
 {
+    note_agreed(a);
     hold_again(a);
 }
 
@@ -515,6 +536,16 @@ void apply_close(struct apply *a)
 const struct apply_counters *apply_counters(const struct apply *a)
 {
     return &a->counters;
+}
+
+/* The log is lazy about what was executed, PostgreSQL is not: a batch's commits are flushed before
+ * anything is told of it. So what this replica told before a crash is never above applied.epoch. */
+bool apply_epoch(const struct apply *a, struct epoch_answer *ret)
+{
+    if (!a->open || a->stopped || a->agreed.epoch < a->applied.epoch)
+        return false;
+    *ret = a->agreed;
+    return true;
 }
 
 const struct ordered *apply_ordered(const struct apply *a)

@@ -53,5 +53,7 @@ struct apply_counters {
 };
 const struct apply_counters *apply_counters(const struct apply *apply);
 const struct ordered *apply_ordered(const struct apply *apply);
+/* See exec_epoch. */
+bool apply_epoch(const struct apply *apply, struct epoch_answer *ret);
 
 #endif

@@ -36,7 +36,8 @@ struct batch_copy *batch_copy_new(const struct pbft_delivery *delivery)
         return NULL;
     }
     batch->seq = delivery->batch.seq;
-    batch->timestamp_us = delivery->batch.timestamp_us;
+    batch->timestamp_us = delivery->timestamp_us;
+    memcpy(batch->seed, delivery->seed, sizeof batch->seed);
     batch->checkpoint = delivery->checkpoint;
     batch->count = count;
     uint8_t *body = batch->bodies;

@@ -18,6 +18,7 @@ struct batch_request {
 struct batch_copy {
     uint64_t seq;
     uint64_t timestamp_us;
+    uint8_t seed[DIGEST_BYTES];
     bool checkpoint;
     unsigned count;
     struct batch_copy *next;

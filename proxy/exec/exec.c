@@ -395,6 +395,11 @@ void exec_info(const struct exec *e, struct exec_info *ret)
     };
 }
 
+bool exec_epoch(const struct exec *e, struct epoch_answer *ret)
+{
+    return e->ready && e->stopped[0] == '\0' && apply_epoch(e->apply, ret);
+}
+
 /* ---- for psql ---- */
 
 bool exec_publish(

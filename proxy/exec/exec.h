@@ -78,6 +78,10 @@ struct exec_info {
     uint64_t committed, aborted, mismatches, locks_taken_back;
 };
 void exec_info(const struct exec *exec, struct exec_info *ret);
+/* The epochs after the last executed batch: for reads without ordering. Nothing of a batch that is
+ * still being executed is in them. False: PostgreSQL is not there, or this replica executes no
+ * more, or has not caught up again with what it had executed (and told) before a restart. */
+bool exec_epoch(const struct exec *exec, struct epoch_answer *ret);
 
 /* One open transaction as this replica sees it. */
 struct exec_transaction {

@@ -3,7 +3,7 @@
  * Everything here depends on agreed values only (batches, their times, decided outcomes), so equal
  * batches make equal ledgers. Memory is allocated at creation; a step cannot fail for want of it.
  *
- * Look-ups walk the array: there are at most transactions_max entries of 48 bytes, and a walk costs
+ * Look-ups walk the array: there are at most transactions_max entries of 88 bytes, and a walk costs
  * less than the round trip that each look-up saves or precedes. */
 #include "proxy/exec/ledger.h"
 
@@ -18,6 +18,7 @@ struct ledger {
     unsigned count;
     struct transaction *open;    /* transactions_max of them, in order of their BEGIN */
     struct transaction *staging; /* as many: a decoding that fails leaves the ledger as it was */
+    bool *taken;                 /* as many; scratch: lanes of open transactions */
 };
 
 bool transaction_id_equal(struct transaction_id a, struct transaction_id b)
@@ -35,7 +36,8 @@ struct ledger *ledger_new(const struct ledger_options *options)
     ledger->options = *options;
     ledger->open = calloc(options->transactions_max, sizeof(*ledger->open));
     ledger->staging = calloc(options->transactions_max, sizeof(*ledger->staging));
-    if (ledger->open == NULL || ledger->staging == NULL) {
+    ledger->taken = calloc(options->transactions_max, sizeof(*ledger->taken));
+    if (ledger->open == NULL || ledger->staging == NULL || ledger->taken == NULL) {
         ledger_free(ledger);
         return NULL;
     }
@@ -48,12 +50,18 @@ void ledger_free(struct ledger *ledger)
         return;
     free(ledger->open);
     free(ledger->staging);
+    free(ledger->taken);
     free(ledger);
 }
 
 uint64_t ledger_epoch(const struct ledger *ledger)
 {
     return ledger->epoch;
+}
+
+uint64_t ledger_barrier_epoch(const struct ledger *ledger)
+{
+    return ledger->barrier_epoch;
 }
 
 unsigned ledger_open_count(const struct ledger *ledger)
@@ -118,6 +126,25 @@ static const char *admission_refused(const struct ledger_options *options,
     return NULL;
 }
 
+/* Marks the lanes of the first `count` transactions of `open`. */
+static void mark_lanes(struct ledger *ledger, const struct transaction *open, unsigned count)
+{
+    memset(ledger->taken, 0, ledger->options.transactions_max * sizeof(*ledger->taken));
+    for (unsigned i = 0; i < count; i++)
+        ledger->taken[open[i].lane] = true;
+}
+
+/* Small numbers are used again and again, so that few lanes ever own values. */
+static uint32_t free_lane(struct ledger *ledger)
+{
+    uint32_t lane = 0;
+    mark_lanes(ledger, ledger->open, ledger->count);
+    while (ledger->taken[lane])
+        lane++;
+    assert(lane <= ledger->count);
+    return lane;
+}
+
 struct outcome ledger_begin(struct ledger *ledger, struct transaction_id id, uint16_t coordinator,
     uint64_t seq, uint64_t timestamp_us)
 {
@@ -127,7 +154,9 @@ struct outcome ledger_begin(struct ledger *ledger, struct transaction_id id, uin
     if (refused != NULL)
         return outcome_of(OUTCOME_REFUSED, refused);
 
+    uint32_t lane = free_lane(ledger);
     ledger->open[ledger->count++] = (struct transaction){
+        .lane = lane,
         .id = id,
         .coordinator = coordinator,
         .epoch = ledger->epoch,
@@ -137,6 +166,14 @@ struct outcome ledger_begin(struct ledger *ledger, struct transaction_id id, uin
     struct outcome begun = outcome_of(OUTCOME_BEGUN, "00000");
     begun.epoch = ledger->epoch;
     return begun;
+}
+
+void ledger_give_seed(
+    struct ledger *ledger, struct transaction_id id, const uint8_t seed[static DIGEST_BYTES])
+{
+    unsigned i = place_of(ledger, id);
+    assert(i < ledger->count);
+    memcpy(ledger->open[i].seed, seed, DIGEST_BYTES);
 }
 
 static void remove_at(struct ledger *ledger, unsigned index)
@@ -196,6 +233,8 @@ static void transaction_put(struct buffer *b, const struct transaction *t)
     put_u64(b, t->epoch);
     put_u64(b, t->begun_seq);
     put_u64(b, t->begun_us);
+    put_u32(b, t->lane);
+    put_raw(b, t->seed, sizeof t->seed);
 }
 
 static struct transaction transaction_get(struct reader *r)
@@ -208,6 +247,8 @@ static struct transaction transaction_get(struct reader *r)
     t.epoch = get_u64(r);
     t.begun_seq = get_u64(r);
     t.begun_us = get_u64(r);
+    t.lane = get_u32(r);
+    get_raw(r, t.seed, sizeof t.seed);
     return t;
 }
 
@@ -234,6 +275,9 @@ static const char *stage(struct ledger *ledger, unsigned count, uint64_t epoch, 
         return "ledger: transactions out of order";
     if (admission_refused(&ledger->options, ledger->staging, count, t.id, t.coordinator) != NULL)
         return "ledger: transaction that no BEGIN could have opened";
+    if (t.lane >= ledger->options.transactions_max || ledger->taken[t.lane])
+        return "ledger: lane that no BEGIN could have given";
+    ledger->taken[t.lane] = true;
     ledger->staging[count] = t;
     return NULL;
 }
@@ -250,6 +294,7 @@ const char *ledger_decode(struct ledger *ledger, struct slice bytes)
         return "ledger: barrier in the future";
     if (count > ledger->options.transactions_max)
         return "ledger: too many transactions";
+    mark_lanes(ledger, NULL, 0);
     for (uint32_t i = 0; i < count; i++) {
         const char *reason = stage(ledger, i, epoch, &r);
         if (reason != NULL)

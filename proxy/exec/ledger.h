@@ -24,6 +24,10 @@ struct transaction {
     uint64_t epoch;     /* of its snapshot */
     uint64_t begun_seq; /* batch of its BEGIN */
     uint64_t begun_us;  /* agreed time of its BEGIN */
+    /* The smallest number that no other open transaction has. A lane owns blocks of the database's
+     * sequences: transactions that overlap draw different values (docs/determinism.md). */
+    uint32_t lane;
+    uint8_t seed[DIGEST_BYTES]; /* of its random numbers; agreed */
 };
 
 struct ledger_options {
@@ -38,6 +42,7 @@ struct ledger *ledger_new(const struct ledger_options *options);
 void ledger_free(struct ledger *ledger);
 
 uint64_t ledger_epoch(const struct ledger *ledger);
+uint64_t ledger_barrier_epoch(const struct ledger *ledger); /* that the last barrier made, or 0 */
 unsigned ledger_open_count(const struct ledger *ledger);
 /* NULL if it is not open. Valid until the ledger changes. */
 const struct transaction *ledger_find(const struct ledger *ledger, struct transaction_id id);
@@ -55,6 +60,9 @@ bool ledger_barred(const struct ledger *ledger, const struct transaction *t);
  * 22023 (no such coordinator), 25001 (the id is open already). */
 struct outcome ledger_begin(struct ledger *ledger, struct transaction_id id, uint16_t coordinator,
     uint64_t seq, uint64_t timestamp_us);
+/* Once, of a transaction that has just begun. */
+void ledger_give_seed(
+    struct ledger *ledger, struct transaction_id id, const uint8_t seed[static DIGEST_BYTES]);
 /* Ends a transaction. COMMITTED makes the next epoch; the outcome is returned with .epoch filled
  * in. The transaction must be open. */
 struct outcome ledger_end(struct ledger *ledger, struct transaction_id id, struct outcome outcome);

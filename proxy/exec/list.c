@@ -105,7 +105,7 @@ static void begin_entry(struct list *list)
     const char *reason = entry_take(&list->answered, &list->claimed);
     assert(reason == NULL); /* the order was decoded */
     list->in_entry = true;
-    answer_start(list->answer, (struct result_key){0});
+    answer_start(list->answer, (struct result_key){0}, list->claimed.statement.text);
 }
 
 static void take_entry(struct list *list, const PGresult *result)
@@ -243,20 +243,11 @@ static void send_own(struct list *list, const char *sql, enum list_tag tag)
     (void)backend_query(list->session, &query);
 }
 
+/* Whoever runs a list is at the head of the order. */
 static void send_start(struct list *list)
 {
-    char text[32];
-    snprintf(text, sizeof text, "%" PRIu64, list->job.agreed_us);
-    const char *const values[] = {text};
-    struct backend_query query = {
-        .sql = "SELECT byzantium.transaction_start($1)",
-        .parameter_count = 1,
-        .values = values,
-        .answer = on_answer,
-        .context = list,
-        .tag = TAG_PREAMBLE,
-    };
-    (void)backend_query(list->session, &query);
+    (void)sender_start(list->session, &list->job.transaction, list->job.config, true, on_answer,
+        list, TAG_PREAMBLE);
 }
 
 static void send_preamble(struct list *list)
@@ -309,10 +300,10 @@ static void send_applied(struct list *list)
     snprintf(seq, sizeof seq, "%" PRIu64, job->seq);
     snprintf(index, sizeof index, "%" PRIu32, job->index);
     snprintf(epoch, sizeof epoch, "%" PRIu64, job->epoch);
-    snprintf(client, sizeof client, "%u", job->id.client);
+    snprintf(client, sizeof client, "%u", job->transaction.id.client);
     /* PostgreSQL has no unsigned 64-bit type: the same bits */
-    snprintf(session, sizeof session, "%" PRId64, (int64_t)job->id.session);
-    snprintf(number, sizeof number, "%" PRId64, (int64_t)job->id.number);
+    snprintf(session, sizeof session, "%" PRId64, (int64_t)job->transaction.id.session);
+    snprintf(number, sizeof number, "%" PRId64, (int64_t)job->transaction.id.number);
     const char *const values[] = {seq, index, epoch, client, session, number};
     struct backend_query query = {
         .sql = "INSERT INTO byzantium.applied"

@@ -17,7 +17,6 @@ enum list_start {
 struct list_job {
     enum list_start start;
     const char *snapshot; /* LIST_FRESH */
-    uint64_t agreed_us;   /* the transaction's time */
     struct slice entries; /* borrowed until the run ends */
     uint32_t entry_count;
     bool commit;
@@ -25,7 +24,8 @@ struct list_job {
     uint64_t seq;
     uint32_t index;
     uint64_t epoch;
-    struct transaction_id id;
+    struct transaction transaction;
+    const struct config *config; /* for the client's name */
 };
 
 struct list;

@@ -329,14 +329,14 @@ static void run(struct ordered *o, enum list_start start)
     struct list_job list_job = {
         .start = start,
         .snapshot = snapshots_name(o->parts.snapshots, job->transaction.epoch),
-        .agreed_us = job->transaction.begun_us,
         .entries = job->order.entries,
         .entry_count = job->order.entry_count,
         .commit = job->order.kind == ORDER_COMMIT,
         .seq = job->seq,
         .index = job->index,
         .epoch = job->epoch,
-        .id = job->transaction.id,
+        .transaction = job->transaction,
+        .config = o->parts.config,
     };
     o->start = start;
     o->died_running = false;

@@ -1,6 +1,10 @@
 #include "proxy/exec/send.h"
 
+#include "common/crypto.h"
+
 #include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct sender {
@@ -67,6 +71,32 @@ bool sender_statement(struct sender *sender, struct backend *session,
         .types = sender->types,
         .values = sender->values,
         .row_by_row = true,
+        .answer = answer,
+        .context = context,
+        .tag = tag,
+    };
+    return backend_query(session, &query);
+}
+
+static const char *client_name(const struct config *config, unsigned client)
+{
+    return client < config->client_count && config->clients != NULL ? config->clients[client].name
+                                                                    : "";
+}
+
+bool sender_start(struct backend *session, const struct transaction *transaction,
+    const struct config *config, bool turn, backend_answer *answer, void *context, unsigned tag)
+{
+    char agreed[24], lane[12], seed[2 + 2 * DIGEST_BYTES + 1] = "\\x";
+    snprintf(agreed, sizeof agreed, "%" PRIu64, transaction->begun_us);
+    snprintf(lane, sizeof lane, "%u", transaction->lane);
+    hex_format(seed + 2, transaction->seed, DIGEST_BYTES);
+    const char *client = client_name(config, transaction->id.client);
+    const char *const values[] = {agreed, lane, turn ? "t" : "f", seed, client};
+    struct backend_query query = {
+        .sql = "SELECT byzantium.transaction_start($1, $2, $3, $4, $5)",
+        .parameter_count = 5,
+        .values = values,
         .answer = answer,
         .context = context,
         .tag = tag,

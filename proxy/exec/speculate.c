@@ -51,7 +51,8 @@ struct speculation {
     bool owner_gone;
     bool answered; /* the running operation has its last result */
     bool preamble_failed;
-    unsigned presses; /* cancels sent for the running statement */
+    bool timed_out;   /* the running statement took too long, */
+    unsigned presses; /* … and cancels were sent for it */
     struct transcript log;
     struct ev_timer timer; /* of waiting for a session, or of the statement */
     struct ev_timer flush;
@@ -269,6 +270,7 @@ static void on_timer(struct ev_loop *loop, struct ev_timer *timer, int events)
 {
     struct speculation *s = timer->data;
     if (s->state == SPECULATION_RUNNING && !s->answered) {
+        s->timed_out = true;
         press(s);
     } else if (s->state == SPECULATION_CLAIMING) {
         give_session_up(s);
@@ -292,6 +294,15 @@ static void note_answer(struct speculation *s)
     push_answer(s);
 }
 
+/* It caught the cancel, and came to a result all the same. In the list it would hold up the order
+ * on every replica for as long as it took here, and longer. */
+static void lose_overdue(struct speculation *s)
+{
+    struct backend *session = s->session;
+    lose(s, "57014", "the statement did not end in time");
+    abandon_session(s->all->parts.abandon, session);
+}
+
 static void on_result(void *context, unsigned tag, const PGresult *result)
 {
     struct speculation *s = context;
@@ -303,7 +314,10 @@ static void on_result(void *context, unsigned tag, const PGresult *result)
     }
     bool too_large = answer_is_too_large(s->answer);
     if (answer_take(s->answer, result)) {
-        note_answer(s);
+        if (s->timed_out && !answer_end(s->answer)->failed)
+            lose_overdue(s);
+        else
+            note_answer(s);
         return;
     }
     if (!too_large && answer_is_too_large(s->answer))
@@ -329,21 +343,12 @@ static void send_own(struct speculation *s, const char *sql)
 
 static void send_preamble(struct speculation *s)
 {
-    char adopt[128], agreed[24];
+    char adopt[128];
     snprintf(adopt, sizeof adopt, "SET TRANSACTION SNAPSHOT '%s'",
         snapshots_name(s->all->parts.snapshots, s->transaction.epoch));
-    snprintf(agreed, sizeof agreed, "%" PRIu64, s->transaction.begun_us);
-    const char *const values[] = {agreed};
-    struct backend_query start = {
-        .sql = "SELECT byzantium.transaction_start($1)",
-        .parameter_count = 1,
-        .values = values,
-        .answer = on_preamble,
-        .context = s,
-    };
     send_own(s, "BEGIN ISOLATION LEVEL REPEATABLE READ");
     send_own(s, adopt);
-    (void)backend_query(s->session, &start);
+    (void)sender_start(s->session, &s->transaction, s->all->parts.config, false, on_preamble, s, 0);
     send_own(s, "SAVEPOINT byz_init");
 }
 
@@ -353,7 +358,8 @@ static void send_operation(struct speculation *s)
     s->state = SPECULATION_RUNNING;
     s->answered = false;
     s->presses = 0;
-    answer_start(s->answer, s->running->key);
+    s->timed_out = false;
+    answer_start(s->answer, s->running->key, s->running->statement.text);
     set_timer(s, s->all->parts.config->statement_timeout_ms / 1000.0);
     (void)sender_statement(s->all->sender, s->session, &s->running->statement, on_result, s, 0);
     (void)backend_sync(s->session);

@@ -1,6 +1,8 @@
 #include "proxy/pbft/checkpoint.h"
 
+#include "proxy/pbft/certificate.h"
 #include "proxy/pbft/core.h"
+#include "proxy/pbft/evidence.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -107,31 +109,46 @@ void checkpoint_take(struct pbft *core, uint64_t seq, struct slice app_state)
     put_u64(&e->state, seq);
     put_u64(&e->state, core->executed_timestamp_us);
     client_table_encode(&core->done, &e->state);
+    seed_put(&e->state, &core->done_seed, core->replica_count);
     put_bytes(&e->state, app_state);
     assert(!e->state.failed);
     certify_own(core, e);
-    send_own(core, PBFT_TO_ALL, e);
+    if (!core->silence.silent)
+        send_own(core, PBFT_TO_ALL, e);
     find_divergence(core, e);
 }
 
-void checkpoint_restore(struct pbft *core, uint64_t seq, struct slice state)
+static void keep_certificate(struct checkpoints *c, const struct stable *certificate)
+{
+    assert(certificate->signatures.size <= sizeof c->signatures);
+    memcpy(c->signatures, certificate->signatures.data, certificate->signatures.size);
+    c->certificate = *certificate;
+    c->certificate.signatures.data = c->signatures;
+}
+
+void checkpoint_restore(
+    struct pbft *core, uint64_t seq, struct slice state, const struct stable *certificate)
 {
     assert(seq == core->slots.low);
     struct checkpoint_entry *e = entry_for(core, seq);
     put_raw(&e->state, state.data, state.size);
     assert(!e->state.failed);
     certify_own(core, e);
+    keep_certificate(&core->checkpoints, certificate);
 }
 
 /* ---- the others' ---- */
 
-static bool is_signed(struct pbft *core, const struct checkpoint *m)
+bool checkpoint_is_signed(struct pbft *core, unsigned replica, uint64_t seq,
+    const uint8_t digest[static DIGEST_BYTES], const uint8_t signature[static SIGNATURE_BYTES])
 {
     const struct pbft_crypto *crypto = &core->options.crypto;
+    struct checkpoint m = {.seq = seq, .replica = (uint16_t)replica};
+    memcpy(m.digest, digest, DIGEST_BYTES);
     buffer_clear(&core->scratch);
-    checkpoint_put_signed_part(&core->scratch, m);
-    return crypto->verify_replica(crypto->context, m->replica, SIGN_CHECKPOINT, core->scratch.data,
-        core->scratch.size, m->signature);
+    checkpoint_put_signed_part(&core->scratch, &m);
+    return crypto->verify_replica(crypto->context, replica, SIGN_CHECKPOINT, core->scratch.data,
+        core->scratch.size, signature);
 }
 
 const char *checkpoint_receive(struct pbft *core, unsigned from, struct slice body)
@@ -147,7 +164,7 @@ const char *checkpoint_receive(struct pbft *core, unsigned from, struct slice bo
     /* Below: stable already. Above: this replica lags; STATUS will bring it again. */
     if (m.seq <= core->slots.low || m.seq > core->slots.high)
         return NULL;
-    if (!is_signed(core, &m))
+    if (!checkpoint_is_signed(core, from, m.seq, m.digest, m.signature))
         return "checkpoint with a wrong signature";
     struct checkpoint_entry *e = entry_for(core, m.seq);
     switch (tally_add(&e->tally, from, m.digest)) {
@@ -157,8 +174,11 @@ const char *checkpoint_receive(struct pbft *core, unsigned from, struct slice bo
         return NULL;
     case TALLY_REPEATED:
         return NULL;
-    case TALLY_CONTRADICTED:
+    case TALLY_CONTRADICTED: {
+        struct checkpoint first = message_of(core, e, from);
+        evidence_checkpoint(core, &first, &m);
         return "a second, different checkpoint";
+    }
     case TALLY_INVALID:
         break;
     }
@@ -166,33 +186,115 @@ const char *checkpoint_receive(struct pbft *core, unsigned from, struct slice bo
     return NULL;
 }
 
-/* Stable: 2f+1 replicas, this one among them, signed the same state. Or f+1 say that theirs is
- * stable there, and this one has executed it: the proof may have been thrown away by all others
- * while this one was away. */
-static bool is_stable(const struct pbft *core, const struct checkpoint_entry *e, uint64_t claimed)
+/* ---- stability ---- */
+
+/* Stable: 2f+1 replicas signed the same state, and this one has reached it. Or they signed a later
+ * one: who was away may never see what they signed on the way, but it is final, and served. */
+static bool is_stable(const struct pbft *core, const struct checkpoint_entry *e)
 {
     return e->own && e->seq > core->slots.low &&
-           (tally_count(&e->tally, e->digest) >= core_quorum(core) || e->seq <= claimed);
+           (e->seq <= core->checkpoints.certificate.seq ||
+               tally_count(&e->tally, e->digest) >= core_quorum(core));
+}
+
+static void make_certificate(struct pbft *core, const struct checkpoint_entry *e)
+{
+    uint8_t signatures[REPLICAS_MAX * SIGNATURE_BYTES];
+    struct stable m = {.seq = e->seq, .signers = tally_mask(&e->tally, e->digest)};
+    memcpy(m.digest, e->digest, DIGEST_BYTES);
+    for (unsigned i = 0; i < core->replica_count; i++) {
+        if ((m.signers >> i & 1) != 0) {
+            memcpy(signatures + m.signatures.size, e->signature[i], SIGNATURE_BYTES);
+            m.signatures.size += SIGNATURE_BYTES;
+        }
+    }
+    m.signatures.data = signatures;
+    keep_certificate(&core->checkpoints, &m);
 }
 
 void checkpoint_advance(struct pbft *core)
 {
-    uint64_t claimed = core_claimed_stable(core);
-    const struct checkpoint_entry *best = NULL;
+    struct checkpoint_entry *best = NULL;
     for (unsigned i = 0; i < core->checkpoints.count; i++) {
-        const struct checkpoint_entry *e = &core->checkpoints.entries[i];
-        if (is_stable(core, e, claimed) && (best == NULL || e->seq > best->seq))
+        struct checkpoint_entry *e = &core->checkpoints.entries[i];
+        if (is_stable(core, e) && (best == NULL || e->seq > best->seq))
             best = e;
     }
     if (best == NULL)
         return;
+    if (best->seq > core->checkpoints.certificate.seq)
+        make_certificate(core, best);
+    stable_put(&best->state, &core->checkpoints.certificate);
+    assert(!best->state.failed);
     emit_record(core, PBFT_RECORD_STATE, false, best->seq, buffer_slice(&best->state));
     slots_advance(&core->slots, best->seq);
     core->again = true; /* the freed slots are usable from the next step on */
 }
 
+struct stable checkpoint_certificate(const struct pbft *core)
+{
+    return core->checkpoints.certificate;
+}
+
+void checkpoint_send_certificate(struct pbft *core, unsigned to)
+{
+    if (core->checkpoints.certificate.seq == 0)
+        return;
+    size_t begin = emit_begin(core);
+    stable_encode(&core->out, &core->checkpoints.certificate);
+    emit_send(core, to, MESSAGE_STABLE, emit_end(core, begin));
+}
+
+/* What 2f+1 signed is what counts, even of a replica that said something else to this one before.
+ */
+static void take_certificate(struct pbft *core, const struct stable *m)
+{
+    struct checkpoint_entry *e = entry_for(core, m->seq);
+    struct reader r = reader_of(m->signatures);
+    for (unsigned i = 0; i < core->replica_count; i++) {
+        if ((m->signers >> i & 1) == 0)
+            continue;
+        uint8_t signature[SIGNATURE_BYTES];
+        get_raw(&r, signature, SIGNATURE_BYTES);
+        if (i == core->options.self)
+            continue;
+        tally_replace(&e->tally, i, m->digest);
+        memcpy(e->signature[i], signature, SIGNATURE_BYTES);
+    }
+    find_divergence(core, e);
+}
+
+/* A replica that was away may have missed the CHECKPOINTs, and those who sent them have thrown them
+ * away; but each keeps the latest certificate that it knows. */
+const char *stable_receive(struct pbft *core, unsigned from, struct slice body)
+{
+    struct stable m;
+    const char *reason = stable_decode(body, &m);
+    if (reason != NULL)
+        return reason;
+    if (m.signers >> core->replica_count != 0)
+        return "a certificate of unknown replicas";
+    bool newer = m.seq > core->checkpoints.certificate.seq;
+    if (!newer && !core->silence.silent)
+        return NULL;
+    if (!certificate_proves_stable(core, &m))
+        return "a certificate that proves no stable checkpoint";
+    silence_learn(core, from, m.seq);
+    if (newer)
+        keep_certificate(&core->checkpoints, &m);
+    if (m.seq > core->slots.low && m.seq <= core->slots.high)
+        take_certificate(core, &m);
+    return NULL;
+}
+
+/* ---- retransmission ---- */
+
 void checkpoint_resend(struct pbft *core, unsigned to, uint64_t above)
 {
+    if (above < core->checkpoints.certificate.seq)
+        checkpoint_send_certificate(core, to);
+    if (core->silence.silent)
+        return;
     uint64_t interval = core->checkpoints.interval;
     uint64_t seq = core->executed - core->executed % interval;
     /* The newest are enough: what they prove covers the older ones. */

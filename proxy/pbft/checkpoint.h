@@ -17,7 +17,7 @@ struct checkpoint_entry {
     bool own;     /* this replica executed seq: `state` and `digest` are its own */
     uint8_t digest[DIGEST_BYTES];
     struct buffer state;
-    struct tally tally; /* with signatures: the proof of stability */
+    struct tally tally; /* with signatures: the certificate of stability, once they are 2f+1 */
     uint8_t signature[REPLICAS_MAX][SIGNATURE_BYTES];
 };
 
@@ -26,6 +26,8 @@ struct checkpoints {
     struct checkpoint_entry *entries;
     unsigned count;
     unsigned interval;
+    struct stable certificate; /* the latest known: of the low water mark, or a later one */
+    uint8_t signatures[REPLICAS_MAX * SIGNATURE_BYTES];
 };
 
 bool checkpoints_init(
@@ -36,9 +38,17 @@ void checkpoints_release(struct checkpoints *c);
 bool checkpoint_is_due(const struct pbft *core, uint64_t seq);
 /* After executing seq: encodes the state and tells the others its digest. */
 void checkpoint_take(struct pbft *core, uint64_t seq, struct slice app_state);
-/* A restored stable state. */
-void checkpoint_restore(struct pbft *core, uint64_t seq, struct slice state);
+/* A restored stable state, and its certificate. */
+void checkpoint_restore(
+    struct pbft *core, uint64_t seq, struct slice state, const struct stable *certificate);
 const char *checkpoint_receive(struct pbft *core, unsigned from, struct slice body);
+bool checkpoint_is_signed(struct pbft *core, unsigned replica, uint64_t seq,
+    const uint8_t digest[static DIGEST_BYTES], const uint8_t signature[static SIGNATURE_BYTES]);
+/* The latest certificate. Borrowed. */
+struct stable checkpoint_certificate(const struct pbft *core);
+/* Sends it to a replica that lags, or that must be shown how far the others are. */
+void checkpoint_send_certificate(struct pbft *core, unsigned to);
+const char *stable_receive(struct pbft *core, unsigned from, struct slice body);
 /* Moves the low water mark to the newest stable checkpoint. */
 void checkpoint_advance(struct pbft *core);
 /* Sends this replica's own checkpoints above `above` again. */

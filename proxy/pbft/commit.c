@@ -8,17 +8,19 @@
 void commit_cast(struct pbft *core, struct slot *slot)
 {
     unsigned self = core->options.self;
-    assert(!tally_has(&slot->commits, self));
+    if (core->silence.silent || tally_has(&slot->commits, self))
+        return;
+    assert(core_is_current(core, slot));
     tally_add(&slot->commits, self, slot->digest);
     slot->since_us = core->now_us;
 }
 
 void commit_send(struct pbft *core, const struct slot *slot, unsigned to)
 {
-    if (!tally_has(&slot->commits, core->options.self))
+    if (slot->view != core->view.number || !tally_has(&slot->commits, core->options.self))
         return;
     struct commit m = {.view = slot->view, .seq = slot->seq};
-    memcpy(m.digest, slot->digest, DIGEST_BYTES);
+    memcpy(m.digest, slot->commits.digest[core->options.self], DIGEST_BYTES);
     size_t begin = emit_begin(core);
     commit_encode(&core->out, &m);
     emit_send(core, to, MESSAGE_COMMIT, emit_end(core, begin));
@@ -28,7 +30,7 @@ void commit_send(struct pbft *core, const struct slot *slot, unsigned to)
  * among them. Then f+1 correct replicas have it prepared, and no other batch ever can be. */
 void commit_try(struct pbft *core, struct slot *slot)
 {
-    if (slot->state == SLOT_PREPARED &&
+    if (slot->state == SLOT_PREPARED && core_is_current(core, slot) &&
         tally_count(&slot->commits, slot->digest) >= core_quorum(core))
         commit_finish(core, slot);
 }
@@ -45,12 +47,12 @@ const char *commit_receive(struct pbft *core, unsigned from, struct slice body)
     const char *reason = commit_decode(body, &m);
     if (reason != NULL)
         return reason;
-    if (m.view != core->view)
-        return "commit of another view";
-    struct slot *slot = slots_at(&core->slots, m.seq);
-    if (slot == NULL)
+    if (m.view != core->view.number)
         return NULL;
-    if (slot_has_batch(slot) && memcmp(slot->digest, m.digest, DIGEST_BYTES) != 0)
+    struct slot *slot = slots_at(&core->slots, m.seq);
+    if (slot == NULL || slot_is_committed(slot))
+        return NULL;
+    if (core_is_current(core, slot) && memcmp(slot->digest, m.digest, DIGEST_BYTES) != 0)
         return "commit for another batch than the one proposed here";
     if (tally_add(&slot->commits, from, m.digest) == TALLY_CONTRADICTED)
         return "a second, different commit";

@@ -1,12 +1,15 @@
 /* Creation, questions, and the counting rules. */
 #include "proxy/pbft/core.h"
 
+#include "proxy/pbft/certificate.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
 /* A request that alone exceeds batch_bytes_max travels in a batch of its own, so a slot must hold
  * the larger of both. */
-#define BATCH_HEADER_BYTES_MAX 32
+/* Its fields before the requests, and the contributions behind them. */
+#define BATCH_HEADER_BYTES_MAX (32 + REPLICAS_MAX * CONTRIBUTION_BYTES)
 /* Sequence number, time and a length. */
 #define STATE_HEADER_BYTES 20
 #define LARGEST_REQUEST (REQUEST_BODY_BYTES_MAX + REQUEST_OVERHEAD_BYTES)
@@ -37,7 +40,7 @@ static bool options_are_valid(const struct pbft_options *o)
            o->batches_in_flight_max >= 1 && o->batches_in_flight_max <= o->window &&
            o->sessions_per_client_max >= 1 &&
            o->sessions_per_client_max <= SESSIONS_PER_CLIENT_MAX && o->heartbeat_us > 0 &&
-           o->retransmit_us > 0 &&
+           o->retransmit_us > 0 && o->view_change_timeout_us >= 1000 &&
            (o->pending_bytes_max == 0 || o->pending_bytes_max >= LARGEST_REQUEST + BLOCK_BYTES) &&
            crypto_is_complete(&o->crypto);
 }
@@ -64,11 +67,13 @@ static bool allocate(struct pbft *core)
         !client_table_init(&core->ordered, o->client_count, o->sessions_per_client_max) ||
         !client_table_init(&core->done, o->client_count, o->sessions_per_client_max))
         return false;
-    size_t state_bytes =
-        client_table_bytes_max(&core->done) + STATE_HEADER_BYTES + o->app_state_bytes_max;
+    size_t state_bytes = client_table_bytes_max(&core->done) + STATE_HEADER_BYTES + SEED_BYTES_MAX +
+                         STABLE_BYTES_MAX + o->app_state_bytes_max;
     return checkpoints_init(&core->checkpoints, o->window, o->checkpoint_interval, state_bytes) &&
-           reserve(&core->out, OUT_BYTES_MAX) && reserve(&core->scratch, batch_bytes) &&
-           reserve(&core->batch, batch_bytes);
+           view_init(&core->view, o->faults, o->window) && reserve(&core->out, OUT_BYTES_MAX) &&
+           reserve(&core->scratch, batch_bytes) && reserve(&core->batch, batch_bytes) &&
+           reserve(&core->relays, batch_bytes) &&
+           reserve(&core->seeds, REPLICAS_MAX * CONTRIBUTION_BYTES);
 }
 
 struct pbft *pbft_new(const struct pbft_options *options)
@@ -84,6 +89,8 @@ struct pbft *pbft_new(const struct pbft_options *options)
     if (core->options.app_state_bytes_max == 0)
         core->options.app_state_bytes_max = PBFT_APP_STATE_BYTES;
     core->replica_count = 3 * options->faults + 1;
+    core->silence.silent = options->lost_log;
+    core->status_due = true;
     if (!allocate(core)) {
         pbft_free(core);
         return NULL;
@@ -100,17 +107,25 @@ void pbft_free(struct pbft *core)
     client_table_release(&core->ordered);
     client_table_release(&core->done);
     checkpoints_release(&core->checkpoints);
+    view_release(&core->view);
     buffer_free(&core->out);
     buffer_free(&core->scratch);
     buffer_free(&core->batch);
+    buffer_free(&core->relays);
+    buffer_free(&core->seeds);
     free(core);
 }
 
 /* ---- who and how many ---- */
 
+unsigned core_primary_of(const struct pbft *core, uint64_t view)
+{
+    return (unsigned)(view % core->replica_count);
+}
+
 unsigned core_primary(const struct pbft *core)
 {
-    return (unsigned)(core->view % core->replica_count);
+    return core_primary_of(core, core->view.number);
 }
 
 bool core_is_primary(const struct pbft *core)
@@ -154,14 +169,10 @@ static uint64_t stable_of(const struct status *said)
     return said->stable;
 }
 
-uint64_t core_claimed_delivered(const struct pbft *core)
+void core_count_claims(struct pbft *core)
 {
-    return weak_quorum_claim(core, delivered_of);
-}
-
-uint64_t core_claimed_stable(const struct pbft *core)
-{
-    return weak_quorum_claim(core, stable_of);
+    core->claimed_delivered = weak_quorum_claim(core, delivered_of);
+    core->claimed_stable = weak_quorum_claim(core, stable_of);
 }
 
 void core_batch_digest(
@@ -172,6 +183,52 @@ void core_batch_digest(
     assert(!core->scratch.failed);
     const struct pbft_crypto *crypto = &core->options.crypto;
     crypto->digest(crypto->context, core->scratch.data, core->scratch.size, ret);
+}
+
+bool core_phase_is_signed(struct pbft *core, enum signature_purpose purpose, uint64_t view,
+    uint64_t seq, const uint8_t digest[static DIGEST_BYTES], unsigned signer,
+    const uint8_t signature[static SIGNATURE_BYTES])
+{
+    const struct pbft_crypto *crypto = &core->options.crypto;
+    buffer_clear(&core->scratch);
+    phase_put_signed_part(&core->scratch, view, seq, digest, (uint16_t)signer);
+    return crypto->verify_replica(
+        crypto->context, signer, purpose, core->scratch.data, core->scratch.size, signature);
+}
+
+bool core_is_current(const struct pbft *core, const struct slot *slot)
+{
+    return core->view.active && slot_has_batch(slot) && slot->view == core->view.number;
+}
+
+void core_put_batch(struct pbft *core, struct slot *slot, const struct pre_prepare *m,
+    bool is_proposal, const uint8_t digest[static DIGEST_BYTES])
+{
+    certificate_record_apart(core, slot);
+    slot_put(slot, m, is_proposal, digest);
+    slot->since_us = core->now_us;
+    emit_record(core, PBFT_RECORD_BATCH, true, slot->seq, buffer_slice(&slot->encoded));
+}
+
+void core_set_view(struct pbft *core, uint64_t number)
+{
+    assert(number > core->view.number);
+    core->view.number = number;
+    core->view.quorum = false;
+    core->view.want_us = 0;
+    core->view.choice.count = 0;
+    core->suspicion.suspects = false;
+    slots_clear_votes(&core->slots);
+    pending_new_view(&core->pending, core->now_us);
+    core->status_due = true; /* said at once */
+}
+
+void core_record_view(struct pbft *core)
+{
+    size_t begin = emit_begin(core);
+    put_u64(&core->out, core->view.number);
+    put_bool(&core->out, core->view.active);
+    emit_record(core, PBFT_RECORD_VIEW, true, 1, emit_end(core, begin));
 }
 
 uint64_t core_elapsed(const struct pbft *core, uint64_t since_us)
@@ -195,7 +252,13 @@ static unsigned in_flight(const struct pbft *core)
 void pbft_info(const struct pbft *core, struct pbft_info *ret)
 {
     *ret = (struct pbft_info){
-        .view = core->view,
+        .view = core->view.number,
+        .active = core->view.active,
+        .suspects = core->suspicion.suspects,
+        .reason = core->suspicion.reason,
+        .silent = core->silence.silent,
+        .silent_until = core->silence.until,
+        .view_changes = core->view.changes_made,
         .primary = core_primary(core),
         .delivered = core->delivered,
         .executed = core->executed,

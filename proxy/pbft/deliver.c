@@ -18,6 +18,12 @@ static void order_requests(struct pbft *core, const struct batch *batch, unsigne
         assert(reason == NULL); /* checked when the batch came */
         core->skip[index][i] = client_table_order(&core->ordered, request->client, request->session,
                                    request->number) != FRESH;
+        if (!core->skip[index][i])
+            pending_count(&core->pending, request->client);
+        const struct pending_entry *waited =
+            pending_find(&core->pending, request->client, request->session);
+        if (waited != NULL)
+            suspicion_ordered(core, waited);
         pending_done(&core->pending, request->client, request->session, request->number);
     }
 }
@@ -25,17 +31,24 @@ static void order_requests(struct pbft *core, const struct batch *batch, unsigne
 static void deliver(struct pbft *core, struct slot *slot)
 {
     unsigned index = core->update->delivery_count++;
+    uint64_t ordered_before = core->ordered.used;
     order_requests(core, &slot->batch, index);
+    slot->time_us = timestamp_agreed(core, &slot->batch);
+    seed_apply(&core->ordered_seed, &core->options.crypto, &slot->batch);
     core->update->deliveries[index] = (struct pbft_delivery){
         .batch = slot->batch,
+        .timestamp_us = slot->time_us,
         .requests = core->requests[index],
         .skip = core->skip[index],
         .checkpoint = checkpoint_is_due(core, slot->seq),
     };
+    seed_of(&core->ordered_seed, &core->options.crypto, slot->seq,
+        core->update->deliveries[index].seed);
     slot_move(slot, SLOT_DELIVERED);
     core->delivered = slot->seq;
-    core->delivered_timestamp_us = slot->batch.timestamp_us;
+    core->delivered_timestamp_us = slot->time_us;
     timestamp_delivered(core);
+    suspicion_delivered(core, &slot->batch, core->ordered.used > ordered_before);
 }
 
 void deliver_all(struct pbft *core)
@@ -44,10 +57,6 @@ void deliver_all(struct pbft *core)
     while (core->diverged == NULL && slot != NULL && slot->state == SLOT_COMMITTED) {
         if (core->update->delivery_count == PBFT_DELIVERIES_MAX) {
             core->again = true;
-            return;
-        }
-        if (slot->batch.timestamp_us <= core->delivered_timestamp_us) {
-            core->diverged = "agreed time ran backwards: more than f replicas are faulty";
             return;
         }
         deliver(core, slot);
@@ -108,8 +117,10 @@ void deliver_executed(struct pbft *core, const struct pbft_event *event)
     record_outcomes(core, event);
     slot_move(slot, SLOT_EXECUTED);
     core->executed = event->seq;
-    core->executed_timestamp_us = slot->batch.timestamp_us;
+    core->executed_timestamp_us = slot->time_us;
+    seed_apply(&core->done_seed, &core->options.crypto, &slot->batch);
     core->more_time = event->more_time;
+    core->said_more_time = true;
     if (checkpoint_is_due(core, event->seq))
         checkpoint_take(core, event->seq, event->app_state);
 }

@@ -36,7 +36,7 @@ void emit_reply(
     struct pbft *core, unsigned client, uint64_t session, uint64_t number, struct slice result)
 {
     struct reply reply = {
-        .view = core->view, .session = session, .number = number, .result = result};
+        .view = core->view.number, .session = session, .number = number, .result = result};
     size_t begin = emit_begin(core);
     reply_encode(&core->out, &reply);
     assert(core->update->reply_count < PBFT_REPLIES_MAX);

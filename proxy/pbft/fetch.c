@@ -17,7 +17,7 @@
 
 static uint64_t patience_us(const struct pbft *core)
 {
-    bool forgotten = core_claimed_stable(core) > core->delivered;
+    bool forgotten = core->claimed_stable > core->delivered;
     return core->options.retransmit_us *
            (forgotten ? PATIENCE_PERIODS_FORGOTTEN : PATIENCE_PERIODS);
 }
@@ -26,7 +26,7 @@ static uint64_t patience_us(const struct pbft *core)
 static void observe(struct pbft *core)
 {
     struct catching_up *c = &core->catching_up;
-    if (core_claimed_delivered(core) <= core->delivered) {
+    if (core->claimed_delivered <= core->delivered) {
         *c = (struct catching_up){0};
         return;
     }
@@ -34,7 +34,6 @@ static void observe(struct pbft *core)
         c->behind = true;
         c->behind_us = core->now_us;
         c->behind_delivered = core->delivered;
-        c->attempts = 0;
     }
 }
 
@@ -51,11 +50,11 @@ uint64_t fetch_deadline(const struct pbft *core)
     return core->delivered >= c->up_to ? 0 : c->sent_us + core->options.retransmit_us;
 }
 
-/* First f+1 peers that say they have it, not always the same ones; then all of them. */
+/* f+1 peers that say they have it, and one more for each round that did not bring everything: it
+ * asked somebody who does not answer. */
 static void send_fetches(struct pbft *core, struct slice body)
 {
-    unsigned wanted =
-        core->catching_up.attempts == 0 ? core_weak_quorum(core) : core->replica_count;
+    unsigned wanted = core_weak_quorum(core) + core->catching_up.failed_rounds;
     unsigned first = (unsigned)(core->delivered % core->replica_count);
     for (unsigned i = 0; i < core->replica_count && wanted > 0; i++) {
         unsigned peer = (first + i) % core->replica_count;
@@ -72,7 +71,9 @@ void fetch_try(struct pbft *core)
     if (core->now_us < fetch_deadline(core))
         return;
     struct catching_up *c = &core->catching_up;
-    uint64_t last = core_claimed_delivered(core);
+    if (c->fetching && core->delivered < c->up_to && c->failed_rounds < core->replica_count)
+        c->failed_rounds++;
+    uint64_t last = core->claimed_delivered;
     if (last > core->slots.high)
         last = core->slots.high;
     struct fetch m = {.seq = core->delivered + 1};
@@ -83,56 +84,35 @@ void fetch_try(struct pbft *core)
     send_fetches(core, emit_end(core, begin));
     core->update->fetch = true;
     c->fetching = true;
-    c->attempts++;
     c->sent_us = core->now_us;
     c->up_to = core->delivered + m.count;
 }
 
 /* ---- counting the answers ---- */
 
-/* Between the final batches beside it, as every correct replica saw it. */
-static bool time_fits(const struct pbft *core, const struct batch *batch)
-{
-    const struct slot *before = slots_at(&core->slots, batch->seq - 1);
-    const struct slot *after = slots_at(&core->slots, batch->seq + 1);
-    bool after_final = after != NULL && slot_is_committed(after);
-    if (batch->timestamp_us <= core->delivered_timestamp_us)
-        return false;
-    if (before != NULL && slot_is_committed(before) &&
-        batch->timestamp_us <= before->batch.timestamp_us)
-        return false;
-    return !after_final || batch->timestamp_us < after->batch.timestamp_us;
-}
-
 /* Replaces what the slot may hold: a faulty primary may have told this replica something else. */
 static void replace(struct pbft *core, struct slot *slot, const struct batch *batch,
     const uint8_t digest[static DIGEST_BYTES])
 {
-    bool promised_other = slot_has_batch(slot);
-    struct pre_prepare m = {.view = core->view, .batch = *batch};
-    slot_put(slot, &m, false, digest);
-    if (promised_other)
-        tally_clear(&slot->prepares);
-    else if (!core_is_primary(core))
+    struct pre_prepare m = {.view = core->view.number, .batch = *batch};
+    slot_retire(slot);
+    core_put_batch(core, slot, &m, false, digest);
+    slot_move(slot, SLOT_PRE_PREPARED);
+    /* Not if this replica prepared the other one in this view: nobody must say both. */
+    if (core->view.active)
         prepare_cast(core, slot);
-    emit_record(core, PBFT_RECORD_BATCH, true, slot->seq, buffer_slice(&slot->encoded));
 }
 
 static void finish(struct pbft *core, struct slot *slot, const struct batch *batch,
     const uint8_t digest[static DIGEST_BYTES])
 {
     bool same = slot_has_batch(slot) && memcmp(slot->digest, digest, DIGEST_BYTES) == 0;
-    if (slot->state == SLOT_PREPARED && !same) {
-        core->diverged =
-            "another batch is final than was prepared: more than f replicas are faulty";
-        return;
-    }
     if (!same)
         replace(core, slot, batch, digest);
     /* To have it as final is more than to have it prepared: this replica may vouch for it. It must,
      * or else those who told it so could crash, forget it (only batches are durable), and then lack
      * this replica's word to prepare it again. */
-    if (!tally_has(&slot->commits, core->options.self))
+    if (core_is_current(core, slot))
         commit_cast(core, slot);
     commit_finish(core, slot);
 }
@@ -148,8 +128,6 @@ const char *fetched_receive(struct pbft *core, unsigned from, struct slice body)
     struct slot *slot = slots_at(&core->slots, m.batch.seq);
     if (slot == NULL || slot_is_committed(slot))
         return NULL;
-    if (!time_fits(core, &m.batch))
-        return "a final batch whose time is not between its neighbours'";
     uint8_t digest[DIGEST_BYTES];
     core_batch_digest(core, &m.batch, digest);
     if (tally_add(&slot->fetched, from, digest) == TALLY_CONTRADICTED)

@@ -1,6 +1,7 @@
 #include "proxy/pbft/pending.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <stdlib.h>
 
 bool pending_init(
@@ -73,13 +74,15 @@ static bool drop_silent(struct pending *pending, unsigned client, bool any_clien
     return false;
 }
 
-/* The newest request of this key that is not proposed, or NULL. */
+/* The newest request of this key that is not proposed, one that was not preferred if there is one;
+ * or NULL. */
 static struct pending_entry *last_unproposed(struct pending *pending, unsigned client)
 {
     struct pending_entry *last = NULL;
     struct pending_entry *e = entry_at(pending, pending->queues[client].first);
     for (; e != NULL; e = entry_at(pending, e->next)) {
-        if (e->proposed_seq == 0)
+        bool worse = last != NULL && e->preferred && !last->preferred;
+        if (e->proposed_seq == 0 && !worse)
             last = e;
     }
     return last;
@@ -106,6 +109,30 @@ static bool drop_of_greediest(struct pending *pending, unsigned client, size_t s
     return victim != NULL;
 }
 
+void pending_yield(struct pending *pending, unsigned client)
+{
+    struct pending_entry *last = last_unproposed(pending, client);
+    if (last != NULL && !last->preferred)
+        remove_entry(pending, last);
+}
+
+void pending_prefer(struct pending *pending, unsigned client, uint64_t session)
+{
+    struct pending_entry *e = pending_find(pending, client, session);
+    if (e == NULL)
+        return;
+    uint32_t *link = &pending->queues[client].first;
+    while (*link != index_of(pending, e))
+        link = &pending->entries[*link].next;
+    *link = e->next;
+    link = &pending->queues[client].first;
+    while (*link != PENDING_NONE && pending->entries[*link].preferred)
+        link = &pending->entries[*link].next;
+    e->preferred = true;
+    e->next = *link;
+    *link = index_of(pending, e);
+}
+
 static bool make_room(struct pending *pending, unsigned client, size_t size, uint64_t now_us)
 {
     for (;;) {
@@ -129,16 +156,27 @@ static struct pending_entry *new_entry(struct pending *pending)
     return NULL;
 }
 
-static void append_entry(struct pending *pending, struct pending_entry *entry)
+/* Into its key's queue, behind the first `ahead` of it. */
+static void insert_entry(struct pending *pending, struct pending_entry *entry, unsigned ahead)
 {
     struct pending_queue *queue = &pending->queues[entry->client];
     uint32_t *link = &queue->first;
-    while (*link != PENDING_NONE)
+    for (unsigned i = 0; i < ahead && *link != PENDING_NONE; i++)
         link = &pending->entries[*link].next;
+    entry->next = *link;
     *link = index_of(pending, entry);
     queue->count++;
     queue->blocks += blocks_of(entry->size);
     pending->count++;
+}
+
+static unsigned place_of(struct pending *pending, const struct pending_entry *entry)
+{
+    unsigned ahead = 0;
+    const struct pending_entry *e = entry_at(pending, pending->queues[entry->client].first);
+    for (; e != entry; e = entry_at(pending, e->next))
+        ahead++;
+    return ahead;
 }
 
 enum pending_result pending_add(
@@ -151,6 +189,10 @@ enum pending_result pending_add(
             old->heard_us = now_us;
         return PENDING_KNOWN;
     }
+    /* It takes the place of what it replaces: a session that is always renewed has its turn, too.
+     */
+    unsigned ahead = old != NULL ? place_of(pending, old) : UINT_MAX;
+    bool preferred = old != NULL && old->preferred;
     if (old != NULL)
         remove_entry(pending, old);
     if (!make_room(pending, request->client, encoded.size, now_us))
@@ -162,11 +204,13 @@ enum pending_result pending_add(
         .session = request->session,
         .number = request->number,
         .heard_us = now_us,
+        .since_us = now_us,
+        .preferred = preferred,
         .first_block = blocks_store(&pending->blocks, encoded),
         .size = encoded.size,
         .next = PENDING_NONE,
     };
-    append_entry(pending, e);
+    insert_entry(pending, e, ahead);
     return PENDING_KEPT;
 }
 
@@ -181,6 +225,40 @@ void pending_done(struct pending *pending, unsigned client, uint64_t session, ui
     struct pending_entry *e = pending_find(pending, client, session);
     if (e != NULL && e->number <= number)
         remove_entry(pending, e);
+}
+
+void pending_drop(struct pending *pending, struct pending_entry *entry)
+{
+    remove_entry(pending, entry);
+}
+
+void pending_mark(
+    struct pending *pending, unsigned client, uint64_t session, uint64_t number, uint64_t seq)
+{
+    struct pending_entry *e = pending_find(pending, client, session);
+    if (e != NULL && e->number <= number)
+        e->proposed_seq = seq;
+}
+
+void pending_new_view(struct pending *pending, uint64_t now_us)
+{
+    for (unsigned i = 0; i < PENDING_MAX; i++) {
+        struct pending_entry *e = &pending->entries[i];
+        e->proposed_seq = 0;
+        e->since_us = now_us;
+        e->relayed = false;
+    }
+}
+
+void pending_count(struct pending *pending, unsigned client)
+{
+    pending->queues[client].ordered++;
+}
+
+void pending_read(
+    const struct pending *pending, const struct pending_entry *entry, struct buffer *out)
+{
+    blocks_append(&pending->blocks, entry->first_block, entry->size, out);
 }
 
 static struct pending_entry *first_unproposed(struct pending *pending, unsigned client)

@@ -1,6 +1,7 @@
 #include "proxy/pbft/pre_prepare.h"
 
 #include "proxy/pbft/core.h"
+#include "proxy/pbft/evidence.h"
 #include "proxy/pbft/prepare.h"
 #include "proxy/pbft/request.h"
 #include "proxy/pbft/timestamp.h"
@@ -42,8 +43,6 @@ static const char *check_timestamp(struct pbft *core, const struct slot *slot, u
     switch (timestamp_judge(core, slot, batch, digest)) {
     case TIMESTAMP_GOOD:
         return NULL;
-    case TIMESTAMP_OUT_OF_ORDER:
-        return "pre-prepare whose time is not between its neighbours'";
     case TIMESTAMP_AHEAD:
         *ret_wait = true;
         return from == core_primary(core) ? "pre-prepare whose time is ahead of the clock" : NULL;
@@ -60,11 +59,9 @@ static const char *check_timestamp(struct pbft *core, const struct slot *slot, u
 static void accept(struct pbft *core, struct slot *slot, const struct pre_prepare *m,
     const uint8_t digest[static DIGEST_BYTES])
 {
-    slot_put(slot, m, true, digest);
-    slot_move(slot, SLOT_PRE_PREPARED);
-    slot->since_us = core->now_us;
     /* Durable before the PREPARE leaves: what was promised must outlive a crash. */
-    emit_record(core, PBFT_RECORD_BATCH, true, slot->seq, buffer_slice(&slot->encoded));
+    core_put_batch(core, slot, m, true, digest);
+    slot_move(slot, SLOT_PRE_PREPARED);
     prepare_cast(core, slot);
     prepare_send(core, slot, PBFT_TO_ALL);
     prepare_try(core, slot);
@@ -74,10 +71,30 @@ static void accept(struct pbft *core, struct slot *slot, const struct pre_prepar
 static const char *compare(struct pbft *core, const struct slot *slot, const struct pre_prepare *m,
     const uint8_t digest[static DIGEST_BYTES])
 {
-    if (memcmp(slot->digest, digest, DIGEST_BYTES) == 0)
+    /* What is final here may have become so in a later view than this. */
+    if (slot_is_committed(slot) || memcmp(slot->digest, digest, DIGEST_BYTES) == 0)
         return NULL;
-    return is_signed(core, m, digest) ? "the primary proposed two batches at one sequence number"
-                                      : "pre-prepare with a wrong signature";
+    if (!is_signed(core, m, digest))
+        return "pre-prepare with a wrong signature";
+    if (slot->is_proposal && slot->view == m->view)
+        evidence_phase(core, SIGN_PRE_PREPARE, core_primary(core), m->view, slot->seq,
+            (struct said){slot->digest, slot_signature(slot)}, (struct said){digest, m->signature});
+    return "the primary proposed two batches at one sequence number";
+}
+
+/* The view carries a batch over here, and the primary sends its content again. What its NEW-VIEW
+ * does not carry over is no proposal at all. */
+static const char *consider_carried(struct pbft *core, struct slot *slot,
+    const struct pre_prepare *m, const uint8_t digest[static DIGEST_BYTES])
+{
+    const struct view *v = &core->view;
+    if (slot->seq <= v->low || slot->seq >= v->carry_next)
+        return NULL;
+    slot->carried = view_carried_at(v, slot->seq);
+    if (memcmp(slot->carried.digest, digest, DIGEST_BYTES) != 0)
+        return "another batch than the one that the new view carries over";
+    view_take_wanted(core, slot, &m->batch, digest);
+    return NULL;
 }
 
 static const char *consider(
@@ -90,13 +107,21 @@ static const char *consider(
     core_batch_digest(core, &m->batch, digest);
     if (slot_has_batch(slot))
         return compare(core, slot, m, digest);
-    if (!is_signed(core, m, digest))
+    if (slot->seq <= core->view.high)
+        return consider_carried(core, slot, m, digest);
+    if (m->batch.timestamp_us == 0)
+        reason = "a null batch as a proposal";
+    else if (!is_signed(core, m, digest))
         reason = "pre-prepare with a wrong signature";
-    if (reason == NULL)
-        reason = request_check_authentic(core, &m->batch);
     bool wait = false;
     if (reason == NULL)
         reason = check_timestamp(core, slot, from, &m->batch, digest, &wait);
+    /* What costs signatures comes last: a faulty primary could repeat it. */
+    if (reason == NULL && !wait)
+        reason = request_check_authentic(core, &m->batch);
+    if (reason == NULL && !wait)
+        reason = seed_judge_proposal(
+            &core->ordered_seed, &core->options.crypto, core->options.faults, &m->batch);
     if (reason == NULL && !wait)
         accept(core, slot, m, digest);
     return reason;
@@ -108,8 +133,8 @@ const char *pre_prepare_receive(struct pbft *core, unsigned from, struct slice b
     const char *reason = pre_prepare_decode(body, &m);
     if (reason != NULL)
         return reason;
-    if (m.view != core->view)
-        return "pre-prepare of another view";
+    if (m.view != core->view.number || !core->view.active)
+        return NULL;
     if (core_is_primary(core))
         return "pre-prepare sent to the primary";
     struct slot *slot = slots_at(&core->slots, m.batch.seq);

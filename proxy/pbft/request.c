@@ -39,6 +39,8 @@ static const char *add_to_pending(struct pbft *core, const struct request *reque
         pending_add(&core->pending, request, buffer_slice(&core->scratch), core->now_us);
     assert(result != PENDING_INVALID);
     core->update->refused = result == PENDING_FULL;
+    if (result == PENDING_KEPT && core_is_primary(core))
+        pending_find(&core->pending, request->client, request->session)->verified = true;
     return NULL;
 }
 
@@ -66,6 +68,69 @@ const char *request_receive(struct pbft *core, const struct request *request)
     }
     assert(!"a table's judgement");
     return NULL;
+}
+
+/* ---- passed on by backups ---- */
+
+/* Its bytes end with the signature over all before it. */
+bool request_entry_is_signed(struct pbft *core, struct pending_entry *entry)
+{
+    if (entry->verified)
+        return true;
+    buffer_clear(&core->scratch);
+    pending_read(&core->pending, entry, &core->scratch);
+    assert(!core->scratch.failed && core->scratch.size > SIGNATURE_BYTES);
+    const struct pbft_crypto *crypto = &core->options.crypto;
+    size_t size = core->scratch.size - SIGNATURE_BYTES;
+    const uint8_t *signature = core->scratch.data + size;
+    entry->verified =
+        crypto->verify_client(crypto->context, entry->client, core->scratch.data, size, signature);
+    return entry->verified;
+}
+
+bool request_relay(struct pbft *core, const struct pending_entry *entry)
+{
+    assert(!core_is_primary(core));
+    if (core->relays.size_max - core->relays.size < entry->size)
+        return false;
+    size_t begin = core->relays.size;
+    pending_read(&core->pending, entry, &core->relays);
+    emit_send(core, core_primary(core), MESSAGE_RELAY,
+        slice_of(core->relays.data + begin, core->relays.size - begin));
+    return true;
+}
+
+/* The backups will hold it against this primary if it is not ordered soon. So what its client sent
+ * to this replica alone must not keep it out, or come before it. What is here already keeps its
+ * place: under load backups relay what has only waited as everything does. */
+static const char *take_relayed(struct pbft *core, const struct request *request)
+{
+    const struct pending_entry *e = pending_find(&core->pending, request->client, request->session);
+    if (e != NULL && e->number >= request->number)
+        return NULL;
+    const char *reason = request_receive(core, request);
+    if (core->update->refused) {
+        core->update->refused = false;
+        pending_yield(&core->pending, request->client);
+        reason = request_receive(core, request);
+    }
+    if (reason == NULL)
+        pending_prefer(&core->pending, request->client, request->session);
+    return reason;
+}
+
+const char *relay_receive(struct pbft *core, unsigned from, struct slice body)
+{
+    struct request request;
+    const char *reason = request_decode(body, &request);
+    if (reason != NULL)
+        return reason;
+    if (request.client >= core->options.client_count)
+        return "a request of an unknown client";
+    /* Meant for the primary of another view, or nothing that this replica has to do with. */
+    if (!core->view.active || !core_is_primary(core))
+        return NULL;
+    return take_relayed(core, &request);
 }
 
 /* ---- requests inside batches ---- */

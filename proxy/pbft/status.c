@@ -14,11 +14,12 @@
 /* Is there anything that others could help with? Looks as far as a pipeline reaches. */
 static bool is_outstanding(const struct pbft *core)
 {
-    if (core_claimed_delivered(core) > core->delivered || checkpoint_is_outstanding(core))
+    if (core->claimed_delivered > core->delivered || checkpoint_is_outstanding(core) ||
+        !view_is_carried(core) || core->suspicion.suspects || core->silence.silent)
         return true;
     for (uint64_t i = 1; i <= core->options.batches_in_flight_max; i++) {
         const struct slot *slot = slots_at(&core->slots, core->delivered + i);
-        if (slot != NULL && slot_is_started(slot))
+        if (slot != NULL && (slot_is_started(slot) || slot->wanted))
             return true;
     }
     return false;
@@ -26,7 +27,7 @@ static bool is_outstanding(const struct pbft *core)
 
 uint64_t status_deadline(const struct pbft *core)
 {
-    if (!core->started)
+    if (core->status_due)
         return 0;
     uint64_t period_us = core->options.heartbeat_us;
     if (core->options.retransmit_us < period_us && is_outstanding(core))
@@ -39,7 +40,10 @@ void status_tick(struct pbft *core)
     if (core->now_us < status_deadline(core))
         return;
     struct status m = {
-        .view = core->view,
+        .view = core->view.number,
+        .active = core->view.active,
+        .suspects = core->suspicion.suspects,
+        .silent = core->silence.silent,
         .delivered = core->delivered,
         .executed = core->executed,
         .stable = core->slots.low,
@@ -48,7 +52,13 @@ void status_tick(struct pbft *core)
     status_encode(&core->out, &m);
     emit_send(core, PBFT_TO_ALL, MESSAGE_STATUS, emit_end(core, begin));
     core->status_us = core->now_us;
-    core->started = true;
+    core->status_due = false;
+    if (core_elapsed(core, core->contributed_us) >= core->options.heartbeat_us) {
+        core->contributed_us = core->now_us;
+        contributions_send(core);
+    }
+    if (core->view.active)
+        view_ask(core);
 }
 
 /* ---- helping a peer ---- */
@@ -83,12 +93,18 @@ static void resend_slots(struct pbft *core, unsigned to)
     size_t bytes = 0;
     for (unsigned i = 0; i < RESENT_SLOTS_MAX && bytes < RESENT_BYTES_MAX; i++) {
         const struct slot *slot = slots_at(&core->slots, ++first);
-        if (slot == NULL || !slot_has_batch(slot))
+        if (slot == NULL)
             return;
-        if (core_elapsed(core, slot->since_us) >= core->options.retransmit_us)
+        if (core_is_current(core, slot) &&
+            core_elapsed(core, slot->since_us) >= core->options.retransmit_us)
             bytes += resend_slot(core, to, slot);
         peer->resent_up_to = first;
     }
+}
+
+static bool is_behind_in_views(const struct pbft *core, const struct status *said)
+{
+    return said->view < core->view.number || (said->view == core->view.number && !said->active);
 }
 
 static void help(struct pbft *core, unsigned to)
@@ -99,8 +115,15 @@ static void help(struct pbft *core, unsigned to)
         peer->resent_us = core->now_us;
         peer->resent_up_to = 0;
         checkpoint_resend(core, to, peer->said.stable);
+        if (peer->said.silent) {
+            checkpoint_send_certificate(core, to);
+            view_change_return(core, to);
+        }
+        if (is_behind_in_views(core, &peer->said))
+            view_help(core, to);
     }
-    resend_slots(core, to);
+    if (core->view.active && peer->said.view == core->view.number)
+        resend_slots(core, to);
 }
 
 const char *status_receive(struct pbft *core, unsigned from, struct slice body)
@@ -109,13 +132,24 @@ const char *status_receive(struct pbft *core, unsigned from, struct slice body)
     const char *reason = status_decode(body, &m);
     if (reason != NULL)
         return reason;
-    if (m.view != core->view)
-        return "status of another view";
     if (m.stable > m.executed || m.executed > m.delivered)
         return "status that contradicts itself";
     struct peer *peer = &core->peers[from];
     peer->stuck = peer->said.delivered == m.delivered;
+    silence_heard(core, peer, m.silent);
     peer->said = m;
-    help(core, from);
+    peer->heard = true;
+    core_count_claims(core);
+    if (m.stable == 0)
+        silence_learn(core, from, 0);
     return NULL;
+}
+
+void status_help(struct pbft *core)
+{
+    for (unsigned i = 0; i < core->replica_count; i++) {
+        if (core->peers[i].heard)
+            help(core, i);
+        core->peers[i].heard = false;
+    }
 }

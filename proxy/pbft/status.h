@@ -10,6 +10,9 @@ struct pbft;
 /* Sends this replica's own STATUS if it is time. */
 void status_tick(struct pbft *core);
 uint64_t status_deadline(const struct pbft *core);
+/* Sends those whose STATUS came in this step what they lack. At the step's end, because what is
+ * sent are the slots' and the view's own buffers, and must not change any more. */
+void status_help(struct pbft *core);
 const char *status_receive(struct pbft *core, unsigned from, struct slice body);
 
 #endif

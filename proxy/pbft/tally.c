@@ -16,6 +16,13 @@ enum tally_result tally_add(
     return TALLY_COUNTED;
 }
 
+void tally_replace(struct tally *tally, unsigned replica, const uint8_t digest[static DIGEST_BYTES])
+{
+    assert(replica < REPLICAS_MAX);
+    memcpy(tally->digest[replica], digest, DIGEST_BYTES);
+    tally->voted |= UINT32_C(1) << replica;
+}
+
 bool tally_has(const struct tally *tally, unsigned replica)
 {
     assert(replica < REPLICAS_MAX);

@@ -19,6 +19,9 @@ enum tally_result { TALLY_INVALID = 0, TALLY_COUNTED, TALLY_REPEATED, TALLY_CONT
 
 enum tally_result tally_add(
     struct tally *tally, unsigned replica, const uint8_t digest[static DIGEST_BYTES]);
+/* A word that is proved replaces the one that came before it. */
+void tally_replace(
+    struct tally *tally, unsigned replica, const uint8_t digest[static DIGEST_BYTES]);
 bool tally_has(const struct tally *tally, unsigned replica);
 /* The replicas that said this digest, as a mask, and how many they are. */
 uint32_t tally_mask(const struct tally *tally, const uint8_t digest[static DIGEST_BYTES]);

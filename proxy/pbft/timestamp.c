@@ -11,22 +11,19 @@
 /* How long age alone refuses the next batch, in retransmission periods. */
 #define STALE_PERIODS 5
 
-uint64_t timestamp_propose(const struct pbft *core, uint64_t previous_us)
+uint64_t timestamp_agreed(const struct pbft *core, const struct batch *batch)
 {
-    return core->clock_us > previous_us ? core->clock_us : previous_us + 1;
+    uint64_t previous_us = core->delivered_timestamp_us;
+    return batch->timestamp_us > previous_us ? batch->timestamp_us : previous_us + 1;
 }
 
-bool timestamp_known(const struct pbft *core, uint64_t seq, uint64_t *ret_us)
+uint64_t timestamp_propose(const struct pbft *core, uint64_t seq)
 {
-    if (seq == core->delivered) {
-        *ret_us = core->delivered_timestamp_us;
-        return true;
-    }
-    const struct slot *slot = slots_at(&core->slots, seq);
-    if (slot == NULL || !slot_has_batch(slot))
-        return false;
-    *ret_us = slot->batch.timestamp_us;
-    return true;
+    uint64_t previous_us = core->delivered_timestamp_us;
+    const struct slot *slot = slots_at(&core->slots, seq - 1);
+    if (slot != NULL && slot_has_batch(slot) && slot->batch.timestamp_us > previous_us)
+        previous_us = slot->batch.timestamp_us;
+    return core->clock_us > previous_us ? core->clock_us : previous_us + 1;
 }
 
 /* PREPARE and COMMIT alike say that the sender accepted the proposal. */
@@ -54,11 +51,6 @@ void timestamp_delivered(struct pbft *core)
 enum timestamp_judgement timestamp_judge(struct pbft *core, const struct slot *slot,
     const struct batch *batch, const uint8_t digest[static DIGEST_BYTES])
 {
-    uint64_t neighbour_us;
-    if (timestamp_known(core, slot->seq - 1, &neighbour_us) && batch->timestamp_us <= neighbour_us)
-        return TIMESTAMP_OUT_OF_ORDER;
-    if (timestamp_known(core, slot->seq + 1, &neighbour_us) && batch->timestamp_us >= neighbour_us)
-        return TIMESTAMP_OUT_OF_ORDER;
     uint64_t skew_us_max = core->options.clock_skew_us_max;
     uint64_t clock_us = core->clock_us;
     if (is_vouched_for(core, slot, digest))

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #define STORE_MAGIC "BYZSTORE"
-#define STORE_VERSION 1
+#define STORE_VERSION 2
 
 void record_key(uint8_t ret_key[static RECORD_KEY_BYTES], uint8_t type, uint64_t seq)
 {
@@ -55,6 +55,7 @@ void record_owner_encode(struct buffer *b, const struct record_owner *owner)
     put_u32(b, STORE_VERSION);
     put_raw(b, owner->cluster, DIGEST_BYTES);
     put_u16(b, owner->replica);
+    put_bool(b, owner->lost);
 }
 
 const char *record_owner_decode(struct slice bytes, struct record_owner *ret)
@@ -69,6 +70,7 @@ const char *record_owner_decode(struct slice bytes, struct record_owner *ret)
         return "it was written by another version of byzproxy";
     get_raw(&r, owner.cluster, sizeof owner.cluster);
     owner.replica = get_u16(&r);
+    owner.lost = get_bool(&r);
     if (!reader_done(&r))
         return "its owner record is malformed";
     *ret = owner;

@@ -28,6 +28,7 @@ bool record_open(struct hasher *hasher, const uint8_t key[static RECORD_KEY_BYTE
 struct record_owner {
     uint8_t cluster[DIGEST_BYTES];
     uint16_t replica;
+    bool lost; /* the store before this one was lost (common/birth.h) */
 };
 void record_owner_encode(struct buffer *b, const struct record_owner *owner);
 /* NULL, or why the bytes are no such record of this version. */

@@ -6,6 +6,7 @@
  * dies before it leaves the file as it was after the last flush. */
 #include "proxy/store/store.h"
 
+#include "common/birth.h"
 #include "proxy/store/lock.h"
 #include "proxy/store/record.h"
 
@@ -24,7 +25,8 @@
 #define PENDING_BYTES_MAX (16u << 20)
 #define PENDING_RECORDS_MAX 4096
 #define PRUNE_RECORDS_MAX 256
-#define RECORD_TYPE_LAST PBFT_RECORD_STATE
+/* Permanent records have other keys than sequence numbers, and stay. */
+#define PRUNED_TYPE_LAST (PBFT_RECORD_VIEW - 1)
 
 _Static_assert(PENDING_BYTES_MAX > 2 * FRAME_BODY_BYTES_MAX, "the largest record can wait");
 
@@ -37,6 +39,7 @@ struct store {
     bool broken; /* a write failed: nothing may be promised any more */
     size_t pending_bytes;
     unsigned pending_records;
+    bool follows_loss;
     int lock_fd;
     struct hasher *hasher;
     char error[512];
@@ -315,12 +318,12 @@ static bool prune_types(struct store *s, uint8_t first, uint8_t last, uint64_t s
 
 bool store_prune(struct store *store, uint64_t seq)
 {
-    return prune_types(store, RECORD_META + 1, RECORD_TYPE_LAST, seq);
+    return prune_types(store, RECORD_META + 1, PRUNED_TYPE_LAST, seq);
 }
 
 bool store_prune_type(struct store *store, enum pbft_record_type type, uint64_t seq)
 {
-    assert(type != PBFT_RECORD_INVALID);
+    assert(type != PBFT_RECORD_INVALID && !pbft_record_is_permanent(type));
     return prune_types(store, (uint8_t)type, (uint8_t)type, seq);
 }
 
@@ -340,7 +343,7 @@ static bool owner_matches(const struct record_owner *found, const struct record_
         hex_short(ours, wanted->cluster);
         snprintf(ret_error, error_size,
             "%s: the store belongs to another cluster (%s…, this is %s…); give "
-            "--store the folder of this cluster's replica %u, or an empty one for a new replica",
+            "--store the folder of this cluster's replica %u",
             path, theirs, ours, wanted->replica);
         return false;
     }
@@ -368,15 +371,35 @@ static bool owner_check(struct store *s, const char *path, struct slice stored,
         snprintf(ret_error, error_size, "%s: %s", path, reason);
         return false;
     }
+    s->follows_loss = found.lost;
     return owner_matches(&found, wanted, path, ret_error, error_size);
 }
 
-/* A new store gets its owner; an old one must have the right one. */
+static bool owner_write(struct store *s, const struct record_owner *owner)
+{
+    uint8_t memory[64];
+    struct buffer b = {.data = memory, .capacity = sizeof memory, .size_max = sizeof memory};
+    record_owner_encode(&b, owner);
+    assert(!b.failed);
+    s->follows_loss = owner->lost;
+    return put_record(s, RECORD_META, 0, buffer_slice(&b));
+}
+
+static bool refuse_absence(
+    const char *path, const char *what, unsigned replica, char *ret_error, size_t error_size)
+{
+    snprintf(ret_error, error_size,
+        "%s: %s. If replica %u ever ran, what it promised is lost: start it once with --lost-log. "
+        "If it never did, say so: byzctl init --server %u --new-log",
+        path, what, replica, replica);
+    return false;
+}
+
+/* A store that is being made gets its owner; an old one must have the right one. */
 static bool own(struct store *s, const char *path, const struct record_owner *wanted,
-    char *ret_error, size_t error_size)
+    enum birth birth, char *ret_error, size_t error_size)
 {
     uint8_t key_bytes[RECORD_KEY_BYTES];
-    uint8_t memory[64];
     record_key(key_bytes, RECORD_META, 0);
     MDB_val key = {sizeof key_bytes, key_bytes};
     MDB_val value;
@@ -384,15 +407,13 @@ static bool own(struct store *s, const char *path, const struct record_owner *wa
     if (rc == 0)
         return owner_check(
             s, path, slice_of(value.mv_data, value.mv_size), wanted, ret_error, error_size);
-    if (rc == MDB_NOTFOUND) {
-        struct buffer b = {.data = memory, .capacity = sizeof memory, .size_max = sizeof memory};
-        record_owner_encode(&b, wanted);
-        assert(!b.failed);
-        if (put_record(s, RECORD_META, 0, buffer_slice(&b)))
-            return true;
-    } else {
+    if (rc == MDB_NOTFOUND && birth == BIRTH_UNKNOWN)
+        return refuse_absence(path, "the durable log is empty; move its files away",
+            wanted->replica, ret_error, error_size);
+    if (rc == MDB_NOTFOUND && owner_write(s, wanted))
+        return true;
+    if (rc != MDB_NOTFOUND)
         set_error(s, "the store cannot be read", rc);
-    }
     snprintf(ret_error, error_size, "%s: %s", path, s->error);
     return false;
 }
@@ -443,10 +464,11 @@ struct store *store_open(const char *path, const uint8_t cluster[static DIGEST_B
         return NULL;
     }
     s->lock_fd = -1;
-    struct record_owner owner = {.replica = (uint16_t)replica};
+    enum birth birth = birth_read(path);
+    struct record_owner owner = {.replica = (uint16_t)replica, .lost = birth == BIRTH_LOST};
     memcpy(owner.cluster, cluster, DIGEST_BYTES);
-    if (mkdir(path, 0700) != 0 && errno != EEXIST) {
-        snprintf(ret_error, error_size, "%s: %s", path, strerror(errno));
+    if (birth == BIRTH_UNKNOWN && !birth_has_log(path)) {
+        refuse_absence(path, "there is no durable log", replica, ret_error, error_size);
         goto failed;
     }
     s->lock_fd = lock_take(path, ret_error, error_size);
@@ -456,7 +478,7 @@ struct store *store_open(const char *path, const uint8_t cluster[static DIGEST_B
         snprintf(ret_error, error_size, "%s: %s", path, s->error);
         goto failed;
     }
-    if (!own(s, path, &owner, ret_error, error_size))
+    if (!own(s, path, &owner, birth, ret_error, error_size))
         goto failed;
     if (!write_flush(s)) {
         snprintf(ret_error, error_size, "%s: %s", path, s->error);
@@ -466,6 +488,8 @@ struct store *store_open(const char *path, const uint8_t cluster[static DIGEST_B
         snprintf(ret_error, error_size, "%s: cannot be flushed: %s", path, strerror(errno));
         goto failed;
     }
+    if (birth != BIRTH_UNKNOWN)
+        birth_forget(path);
     return s;
 failed:
     if (s->writing)
@@ -474,6 +498,11 @@ failed:
     s->broken = true;
     store_close(s);
     return NULL;
+}
+
+bool store_follows_loss(const struct store *store)
+{
+    return store->follows_loss;
 }
 
 void store_close(struct store *store)

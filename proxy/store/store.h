@@ -2,7 +2,8 @@
  *
  * Each record carries its own digest, so that a damaged store is recognised and not believed. The
  * store belongs to one cluster, one replica and one process (a lock); a store of another cluster or
- * replica is refused with a clear message. Not thread-safe. */
+ * replica is refused with a clear message. So is an absence of one that nobody has explained
+ * (common/birth.h): what this replica promised would be forgotten. Not thread-safe. */
 #ifndef BYZ_PROXY_STORE_STORE_H
 #define BYZ_PROXY_STORE_STORE_H
 
@@ -10,10 +11,12 @@
 
 struct store;
 
-/* Opens or creates the store in directory `path`. NULL with a message on failure. map_bytes bounds
- * the file's size. */
+/* Opens the store in directory `path`; makes it where a mark says that there is none yet, or no
+ * longer. NULL with a message on failure. map_bytes bounds the file's size. */
 struct store *store_open(const char *path, const uint8_t cluster[static DIGEST_BYTES],
     unsigned replica, size_t map_bytes, char *ret_error, size_t error_size);
+/* Was it made after another one was lost? */
+bool store_follows_loss(const struct store *store);
 void store_close(struct store *store); /* flushes what is pending */
 
 /* Writes records in one transaction: with `flush`, all of them and every earlier one are on disk
@@ -35,8 +38,8 @@ uint64_t store_first(struct store *store, enum pbft_record_type type);
 uint64_t store_last(struct store *store, enum pbft_record_type type);
 /* How much of map_bytes the records take. */
 unsigned store_fill_percent(struct store *store);
-/* Deletes all records of all types below seq, a bounded number per call; true while more are left.
- */
+/* Deletes all records below seq of all types that sequence numbers are the keys of, a bounded
+ * number per call; true while more are left. */
 bool store_prune(struct store *store, uint64_t seq);
 /* The same for one type: of checkpoints' states only the latest are of use. */
 bool store_prune_type(struct store *store, enum pbft_record_type type, uint64_t seq);

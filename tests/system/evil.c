@@ -191,7 +191,8 @@ static void deed_truncated(struct evil *e)
 static void deed_unknown_types(struct evil *e)
 {
     /* Of replicas, of nobody, of the other direction: a client may send none of these. */
-    static const int types[] = {0, 99, 255, MESSAGE_PRE_PREPARE, MESSAGE_VOTE, MESSAGE_REPLY};
+    static const int types[] = {
+        0, 99, 255, MESSAGE_PRE_PREPARE, MESSAGE_VOTE, MESSAGE_REPLY, MESSAGE_ANSWER};
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         if (!dial(e, 1))
             return;
@@ -202,14 +203,15 @@ static void deed_unknown_types(struct evil *e)
 
 static void deed_garbage_bodies(struct evil *e)
 {
-    static const enum message_type types[] = {MESSAGE_REQUEST, MESSAGE_OPERATION, MESSAGE_CANCEL};
+    static const enum message_type types[] = {
+        MESSAGE_REQUEST, MESSAGE_OPERATION, MESSAGE_CANCEL, MESSAGE_QUERY};
     uint8_t garbage[4096];
     for (unsigned round = 0; round < 30; round++) {
         if (!dial(e, round % e->config->replica_count))
             return;
         random_bytes(garbage, sizeof garbage);
         size_t size = (size_t)garbage[0] << (round % 5);
-        send_to(e, round % e->config->replica_count, types[round % 3], slice_of(garbage, size));
+        send_to(e, round % e->config->replica_count, types[round % 4], slice_of(garbage, size));
     }
     if (dial(e, 1))
         print_alive(e, 1);

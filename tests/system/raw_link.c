@@ -152,11 +152,10 @@ bool raw_link_write(struct raw_link *link, const void *data, size_t size)
     return write_all(link, data, size);
 }
 
-static bool greet(struct raw_link *link, const struct config *config, unsigned client,
-    char *ret_error, size_t error_size)
+static bool greet(struct raw_link *link, const struct config *config, enum hello_role role,
+    unsigned id, char *ret_error, size_t error_size)
 {
-    struct hello hello = {
-        .version = PROTOCOL_VERSION, .role = HELLO_CLIENT, .id = (uint16_t)client};
+    struct hello hello = {.version = PROTOCOL_VERSION, .role = role, .id = (uint16_t)id};
     memcpy(hello.cluster, config->digest, DIGEST_BYTES);
     struct buffer body = BUFFER_INIT(256);
     hello_encode(&body, &hello);
@@ -178,8 +177,8 @@ static bool greet(struct raw_link *link, const struct config *config, unsigned c
     return true;
 }
 
-static bool connect_and_greet(struct raw_link *link, const struct config *config, unsigned client,
-    unsigned replica, char *ret_error, size_t error_size)
+static bool connect_and_greet(struct raw_link *link, const struct config *config,
+    enum hello_role role, unsigned id, unsigned replica, char *ret_error, size_t error_size)
 {
     link->socket = dial(&config->replicas[replica]);
     if (link->socket < 0 || !dialled(link))
@@ -187,11 +186,12 @@ static bool connect_and_greet(struct raw_link *link, const struct config *config
     link->ssl = SSL_new(link->context);
     if (!link->ssl || SSL_set_fd(link->ssl, link->socket) != 1 || !handshake(link))
         return fail(link, "TLS handshake failed", ret_error, error_size);
-    return greet(link, config, client, ret_error, error_size);
+    return greet(link, config, role, id, ret_error, error_size);
 }
 
-struct raw_link *raw_link_open(const struct config *config, const struct private_key *key,
-    unsigned client, unsigned replica, unsigned timeout_ms, char *ret_error, size_t error_size)
+struct raw_link *raw_link_open_as(const struct config *config, const struct private_key *key,
+    enum hello_role role, unsigned id, unsigned replica, unsigned timeout_ms, char *ret_error,
+    size_t error_size)
 {
     struct raw_link *link = calloc(1, sizeof *link);
     if (!link)
@@ -201,11 +201,18 @@ struct raw_link *raw_link_open(const struct config *config, const struct private
     buffer_init(&link->frame, FRAME_BODY_BYTES_MAX + FRAME_HEADER_BYTES + 1);
     link->context = tls_context_new(config, key, false, ret_error, error_size);
     if (!link->context ||
-        !connect_and_greet(link, config, client, replica, ret_error, error_size)) {
+        !connect_and_greet(link, config, role, id, replica, ret_error, error_size)) {
         raw_link_close(link);
         return NULL;
     }
     return link;
+}
+
+struct raw_link *raw_link_open(const struct config *config, const struct private_key *key,
+    unsigned client, unsigned replica, unsigned timeout_ms, char *ret_error, size_t error_size)
+{
+    return raw_link_open_as(
+        config, key, HELLO_CLIENT, client, replica, timeout_ms, ret_error, error_size);
 }
 
 void raw_link_close(struct raw_link *link)

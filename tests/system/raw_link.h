@@ -1,4 +1,5 @@
-/* A client's link without the client library: for tests that send what no correct client sends.
+/* A link of a client or a replica, without their programs: for tests that send what no correct one
+ * sends.
  * Plain and blocking, with a time limit for everything together. */
 #ifndef BYZ_TESTS_SYSTEM_RAW_LINK_H
 #define BYZ_TESTS_SYSTEM_RAW_LINK_H
@@ -9,8 +10,12 @@
 
 struct raw_link;
 
-/* Connects, proves the key, exchanges HELLOs. `key` is that of config's client `client`. NULL with
- * a message. */
+/* Connects, proves the key, exchanges HELLOs. `key` is that of config's client or replica `id`.
+ * NULL with a message. */
+struct raw_link *raw_link_open_as(const struct config *config, const struct private_key *key,
+    enum hello_role role, unsigned id, unsigned replica, unsigned timeout_ms, char *ret_error,
+    size_t error_size);
+/* … as a client. */
 struct raw_link *raw_link_open(const struct config *config, const struct private_key *key,
     unsigned client, unsigned replica, unsigned timeout_ms, char *ret_error, size_t error_size);
 void raw_link_close(struct raw_link *link);

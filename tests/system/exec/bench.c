@@ -464,6 +464,8 @@ static void deliver_again(struct bench *b, uint64_t seq)
         };
     struct pbft_delivery delivery = {
         .batch = {.seq = seq, .timestamp_us = d->timestamp_us, .request_count = d->count},
+        .timestamp_us = d->timestamp_us,
+        .seed = {(uint8_t)seq},
         .requests = requests,
         .skip = skip,
         .checkpoint = b->checkpoints,
@@ -534,7 +536,7 @@ void bench_send(struct bench *b, struct bench_transaction *t, uint32_t index, co
 {
     b->answer = (struct bench_answer){0};
     b->asked = (struct result_key){SESSION, t->number, index};
-    result_hash_start(b->hash);
+    result_hash_start_for(b->hash, slice_text(sql));
     struct operation operation = {
         .session = SESSION,
         .transaction = t->number,
@@ -603,7 +605,7 @@ static void hash_of(struct bench *b, const char *sql, uint8_t ret_hash[static DI
     PGresult *result = PQexec(conn, sql);
     ExecStatusType status = PQresultStatus(result);
     assert_true(status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK);
-    result_hash_start(b->hash);
+    result_hash_start_for(b->hash, slice_text(sql));
     for (int i = 0; i < PQnfields(result); i++)
         result_hash_column(b->hash, slice_text(PQfname(result, i)), PQftype(result, i));
     for (int row = 0; row < PQntuples(result); row++) {
@@ -626,6 +628,14 @@ void bench_entry(struct bench *b, struct bench_transaction *t, const char *sql)
 {
     uint8_t hash[DIGEST_BYTES];
     hash_of(b, sql, hash);
+    add_entry(t, sql, false, hash);
+}
+
+void bench_entry_like(
+    struct bench *b, struct bench_transaction *t, const char *sql, const char *like)
+{
+    uint8_t hash[DIGEST_BYTES];
+    hash_of(b, like, hash);
     add_entry(t, sql, false, hash);
 }
 

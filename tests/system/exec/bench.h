@@ -88,6 +88,9 @@ void bench_cancel(struct bench *bench, const struct bench_transaction *t);
 /* Adds an entry that never went through this replica: with the hash that PostgreSQL's answer has
  * (run now, in a transaction of its own that is rolled back), or a wrong one. */
 void bench_entry(struct bench *bench, struct bench_transaction *t, const char *sql);
+/* … with the answer that another query gives. */
+void bench_entry_like(
+    struct bench *bench, struct bench_transaction *t, const char *sql, const char *like);
 void bench_entry_lie(struct bench *bench, struct bench_transaction *t, const char *sql);
 void bench_entry_failed(
     struct bench *bench, struct bench_transaction *t, const char *sql, const char *sqlstate);

@@ -183,6 +183,61 @@ static void time_that_runs_backwards_expires_nobody(void **state)
     assert_int_equal(ledger_expire(ledger, 1, note_ended, &list), 0);
 }
 
+/* ---- lanes and seeds ---- */
+
+static unsigned lane_of(const struct ledger *ledger, uint64_t number)
+{
+    return ledger_find(ledger, id_of(1, number))->lane;
+}
+
+/* Two transactions of one lane never overlap: the lane is free again when its owner has ended. */
+static void open_transactions_have_lanes_of_their_own(void **state)
+{
+    struct ledger *ledger = *state;
+    for (uint64_t number = 1; number <= 3; number++)
+        ledger_begin(ledger, id_of(1, number), 0, 1, 1);
+    assert_int_equal(lane_of(ledger, 1), 0);
+    assert_int_equal(lane_of(ledger, 2), 1);
+    assert_int_equal(lane_of(ledger, 3), 2);
+    ledger_end(ledger, id_of(1, 2), aborted());
+    ledger_begin(ledger, id_of(1, 4), 0, 2, 1);
+    assert_int_equal(lane_of(ledger, 4), 1);
+    ledger_end(ledger, id_of(1, 1), committed(false));
+    ledger_end(ledger, id_of(1, 3), committed(false));
+    ledger_begin(ledger, id_of(1, 5), 0, 2, 1);
+    assert_int_equal(lane_of(ledger, 5), 0);
+    assert_int_equal(lane_of(ledger, 4), 1);
+}
+
+static void a_full_ledger_uses_every_lane(void **state)
+{
+    struct ledger *ledger = *state;
+    for (uint64_t number = 1; number <= 5; number++)
+        ledger_begin(ledger, id_of((uint16_t)number, number), 0, 1, 1);
+    assert_int_equal(ledger_find(ledger, id_of(5, 5))->lane, 4);
+    ledger_end(ledger, id_of(3, 3), aborted());
+    ledger_begin(ledger, id_of(3, 4), 0, 2, 1);
+    assert_int_equal(ledger_find(ledger, id_of(3, 4))->lane, 2);
+}
+
+static void the_seed_stays_with_its_transaction(void **state)
+{
+    struct ledger *ledger = *state;
+    uint8_t seed[DIGEST_BYTES] = {7, 8, 9};
+    ledger_begin(ledger, id_of(1, 1), 0, 1, 1);
+    ledger_begin(ledger, id_of(1, 2), 0, 1, 1);
+    ledger_give_seed(ledger, id_of(1, 2), seed);
+    ledger_end(ledger, id_of(1, 1), aborted());
+    struct buffer b = BUFFER_INIT(4096);
+    ledger_encode(ledger, &b);
+    struct ledger *copy = ledger_new(&options);
+    assert_null(ledger_decode(copy, buffer_slice(&b)));
+    assert_memory_equal(ledger_find(copy, id_of(1, 2))->seed, seed, sizeof seed);
+    assert_int_equal(ledger_find(copy, id_of(1, 2))->lane, 1);
+    buffer_free(&b);
+    ledger_free(copy);
+}
+
 /* ---- encoding ---- */
 
 static void fill(struct ledger *ledger)
@@ -235,9 +290,10 @@ static void every_truncation_is_refused(void **state)
     buffer_free(&b);
 }
 
-static void put_transaction(
-    struct buffer *b, uint64_t number, uint16_t coordinator, uint64_t epoch, uint64_t seq)
+static void put_in_lane(struct buffer *b, uint64_t number, uint16_t coordinator, uint64_t epoch,
+    uint64_t seq, uint32_t lane)
 {
+    static const uint8_t seed[DIGEST_BYTES] = {1};
     put_u16(b, 1);
     put_u64(b, 7);
     put_u64(b, number);
@@ -245,6 +301,14 @@ static void put_transaction(
     put_u64(b, epoch);
     put_u64(b, seq);
     put_u64(b, 1);
+    put_u32(b, lane);
+    put_raw(b, seed, sizeof seed);
+}
+
+static void put_transaction(
+    struct buffer *b, uint64_t number, uint16_t coordinator, uint64_t epoch, uint64_t seq)
+{
+    put_in_lane(b, number, coordinator, epoch, seq, (uint32_t)(number - 1));
 }
 
 static void put_head(struct buffer *b, uint64_t epoch, uint64_t barrier, uint32_t count)
@@ -285,6 +349,13 @@ static void impossible_ledgers_are_refused(void **state)
     for (uint64_t number = 1; number <= 4; number++) /* beyond the limit of a client */
         put_transaction(&b, number, 0, 1, 1);
     assert_refuses(ledger, buffer_slice(&b));
+    put_head(&b, 1, 0, 1);
+    put_in_lane(&b, 1, 0, 1, 1, 5); /* no such lane */
+    assert_refuses(ledger, buffer_slice(&b));
+    put_head(&b, 1, 0, 2);
+    put_in_lane(&b, 1, 0, 1, 1, 3);
+    put_in_lane(&b, 2, 0, 1, 1, 3); /* two in one lane */
+    assert_refuses(ledger, buffer_slice(&b));
     put_head(&b, 1, 1, 2); /* and one that is right */
     put_transaction(&b, 1, 3, 0, 1);
     put_transaction(&b, 2, 0, 1, 1);
@@ -306,6 +377,9 @@ int main(void)
         TEST(order_survives_a_removal),
         TEST(expiry_is_oldest_first),
         TEST(time_that_runs_backwards_expires_nobody),
+        TEST(open_transactions_have_lanes_of_their_own),
+        TEST(a_full_ledger_uses_every_lane),
+        TEST(the_seed_stays_with_its_transaction),
         TEST(the_encoding_goes_round),
         TEST(every_truncation_is_refused),
         TEST(impossible_ledgers_are_refused),

@@ -1,6 +1,7 @@
 #include "tests/unit/pbft/disk.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static void truncate_to(struct disk *disk, size_t count)
@@ -74,15 +75,38 @@ bool disk_is_flushed(const struct disk *disk, enum pbft_record_type type, uint64
     return find(disk, disk->flushed, type, seq) != NULL;
 }
 
-static uint64_t highest_batch(const struct disk *disk)
+static uint64_t highest(const struct disk *disk)
 {
     uint64_t highest = 0;
     for (size_t i = 0; i < disk->count; i++) {
         const struct disk_record *r = &disk->records[i];
-        if (r->type == PBFT_RECORD_BATCH && r->seq > highest)
+        bool of_batch = r->type == PBFT_RECORD_BATCH || r->type == PBFT_RECORD_PREPARED;
+        if (of_batch && r->seq > highest)
             highest = r->seq;
     }
     return highest;
+}
+
+static bool fits(const char *reason, enum pbft_record_type type, uint64_t seq)
+{
+    if (reason != NULL)
+        fprintf(stderr, "record of type %u at %llu: %s\n", (unsigned)type, (unsigned long long)seq,
+            reason);
+    return reason == NULL;
+}
+
+static bool restore_permanent(const struct disk *disk, struct pbft *core)
+{
+    for (unsigned type = PBFT_RECORD_VIEW; type <= PBFT_RECORD_SILENCE; type++) {
+        for (uint64_t key = 1; key <= REPLICAS_MAX; key++) {
+            const struct disk_record *r = disk_read(disk, (enum pbft_record_type)type, key);
+            if (r != NULL && !fits(pbft_restore_permanent(core, (enum pbft_record_type)type, key,
+                                       buffer_slice(&r->value)),
+                                 (enum pbft_record_type)type, key))
+                return false;
+        }
+    }
+    return true;
 }
 
 bool disk_restore(const struct disk *disk, struct pbft *core, struct slice *ret_app_state)
@@ -92,15 +116,27 @@ bool disk_restore(const struct disk *disk, struct pbft *core, struct slice *ret_
     *ret_app_state = slice_of(NULL, 0);
     if (state != NULL) {
         seq = state->seq;
-        if (pbft_restore_state(core, seq, buffer_slice(&state->value), ret_app_state) != NULL)
+        if (!fits(pbft_restore_state(core, seq, buffer_slice(&state->value), ret_app_state),
+                PBFT_RECORD_STATE, seq))
             return false;
     }
-    uint64_t last = highest_batch(disk);
+    if (!restore_permanent(disk, core))
+        return false;
+    uint64_t last = highest(disk);
     while (++seq <= last) {
         const struct disk_record *batch = disk_read(disk, PBFT_RECORD_BATCH, seq);
+        const struct disk_record *prepared = disk_read(disk, PBFT_RECORD_PREPARED, seq);
+        const struct disk_record *apart = disk_read(disk, PBFT_RECORD_APART, seq);
         bool committed = disk_read(disk, PBFT_RECORD_COMMITTED, seq) != NULL;
         if (batch != NULL &&
-            pbft_restore_batch(core, seq, buffer_slice(&batch->value), committed) != NULL)
+            !fits(pbft_restore_batch(core, seq, buffer_slice(&batch->value), committed),
+                PBFT_RECORD_BATCH, seq))
+            return false;
+        struct slice none = slice_of(NULL, 0);
+        if (prepared != NULL &&
+            !fits(pbft_restore_prepared(core, seq, buffer_slice(&prepared->value),
+                      apart != NULL ? buffer_slice(&apart->value) : none),
+                PBFT_RECORD_PREPARED, seq))
             return false;
     }
     return true;

@@ -62,7 +62,7 @@ void forge_batch_digest(const struct batch *batch, uint8_t ret[static DIGEST_BYT
     buffer_free(&b);
 }
 
-static void sign_phase(unsigned signer, enum signature_purpose purpose, uint64_t view, uint64_t seq,
+void forge_sign_phase(unsigned signer, enum signature_purpose purpose, uint64_t view, uint64_t seq,
     const uint8_t digest[static DIGEST_BYTES], uint8_t ret[static SIGNATURE_BYTES])
 {
     struct buffer part = BUFFER_INIT(SMALL_BYTES);
@@ -77,7 +77,7 @@ void forge_pre_prepare(
     uint8_t digest[DIGEST_BYTES];
     forge_batch_digest(batch, digest);
     struct pre_prepare m = {.view = view, .batch = *batch};
-    sign_phase(signer, SIGN_PRE_PREPARE, view, batch->seq, digest, m.signature);
+    forge_sign_phase(signer, SIGN_PRE_PREPARE, view, batch->seq, digest, m.signature);
     buffer_clear(out);
     pre_prepare_encode(out, &m);
 }
@@ -87,7 +87,7 @@ void forge_prepare(struct buffer *out, unsigned signer, uint64_t view, uint64_t 
 {
     struct prepare m = {.view = view, .seq = seq, .replica = (uint16_t)signer};
     memcpy(m.digest, digest, DIGEST_BYTES);
-    sign_phase(signer, SIGN_PREPARE, view, seq, digest, m.signature);
+    forge_sign_phase(signer, SIGN_PREPARE, view, seq, digest, m.signature);
     buffer_clear(out);
     prepare_encode(out, &m);
 }
@@ -117,8 +117,11 @@ void forge_checkpoint(
 void forge_status(
     struct buffer *out, uint64_t view, uint64_t delivered, uint64_t executed, uint64_t stable)
 {
-    struct status m = {
-        .view = view, .delivered = delivered, .executed = executed, .stable = stable};
+    struct status m = {.view = view,
+        .active = true,
+        .delivered = delivered,
+        .executed = executed,
+        .stable = stable};
     buffer_clear(out);
     status_encode(out, &m);
 }

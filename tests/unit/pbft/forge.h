@@ -14,6 +14,10 @@ struct batch forge_batch(
     uint64_t seq, uint64_t timestamp_us, uint32_t request_count, const struct buffer *requests);
 void forge_batch_digest(const struct batch *batch, uint8_t ret[static DIGEST_BYTES]);
 
+/* The signature of a pre-prepare or prepare. */
+void forge_sign_phase(unsigned signer, enum signature_purpose purpose, uint64_t view, uint64_t seq,
+    const uint8_t digest[static DIGEST_BYTES], uint8_t ret[static SIGNATURE_BYTES]);
+
 /* Bodies, into an emptied buffer. */
 void forge_pre_prepare(
     struct buffer *out, unsigned signer, uint64_t view, const struct batch *batch);

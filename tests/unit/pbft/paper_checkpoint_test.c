@@ -1,7 +1,8 @@
-/* Garbage collection (section 4.3 of the PBFT paper), retransmission, catching up, and coming
- * back from the durable log. */
+/* Garbage collection (section 4.3 of the PBFT paper), retransmission and catching up.
+ */
 #include "proxy/pbft/core.h"
 #include "tests/unit/pbft/forge.h"
+#include "tests/unit/pbft/forge_view.h"
 #include "tests/unit/pbft/single.h"
 
 #include <setjmp.h>
@@ -26,6 +27,16 @@ static void checkpoint_from(
 {
     forge_checkpoint(&s->out, peer, seq, digest);
     single_message(s, peer, MESSAGE_CHECKPOINT);
+}
+
+/* Two others reached the same state as the one that was just executed. */
+static void make_stable(struct single *s, uint64_t seq)
+{
+    uint8_t digest[DIGEST_BYTES];
+    own_digest(s, digest);
+    for (unsigned peer = 2; peer < 4; peer++)
+        checkpoint_from(s, peer, seq, digest);
+    assert_int_equal(single_info(s).stable, seq);
 }
 
 static void fetched(struct single *s, unsigned from, const struct batch *batch)
@@ -281,10 +292,9 @@ static void a_status_that_contradicts_itself_is_dropped(void **state)
 static void the_largest_numbers_are_harmless(void **state)
 {
     struct single *s = single_new(1, 1);
-    single_run(s, 0, 8);
-    single_status(s, 3, 8, 8, 4);
-    single_status(s, 0, 8, 8, 4);
-    assert_int_equal(single_info(s).stable, 4);
+    single_run(s, 0, 4);
+    make_stable(s, 4);
+    single_run(s, 4, 8);
     single_status(s, 2, UINT64_MAX, UINT64_MAX, UINT64_MAX);
     assert_int_equal(s->update.send_count, 0);
     assert_int_equal(single_info(s).stable, 4);
@@ -405,6 +415,36 @@ static void a_replica_vouches_for_what_it_fetched(void **state)
     single_free(s);
 }
 
+/* What it prepared may have been replaced in a view that it does not know yet. */
+static void a_replica_never_sends_two_different_commits(void **state)
+{
+    struct single *s = single_new(1, 1);
+    struct batch batch = single_batch(s, 1);
+    single_pre_prepare(s, &batch);
+    single_prepares(s, &batch, 1);
+    assert_int_equal(single_sent(s, MESSAGE_COMMIT), 1);
+    struct batch final = forge_batch(1, SINGLE_CLOCK_US + 1, 0, NULL);
+    fetched(s, 2, &final);
+    fetched(s, 3, &final);
+    assert_int_equal(s->update.delivery_count, 1);
+    single_tick(s, SINGLE_RETRANSMIT_US);
+    uint8_t digest[DIGEST_BYTES];
+    forge_batch_digest(&final, digest);
+    buffer_clear(&s->out);
+    struct status m = {.view = 0, .active = true};
+    forge_status_of(&s->out, &m);
+    statements_free(s->said); /* the test looks for itself */
+    s->said = statements_new(1, 4);
+    single_message(s, 2, MESSAGE_STATUS);
+    struct commit commit;
+    const struct pbft_send *send = single_send_of(s, MESSAGE_COMMIT);
+    if (send != NULL) {
+        assert_null(commit_decode(send->body, &commit));
+        assert_memory_not_equal(commit.digest, digest, DIGEST_BYTES);
+    }
+    single_free(s);
+}
+
 static void a_fetch_asks_for_no_more_than_the_window_holds(void **state)
 {
     struct single *s = single_new(1, 1);
@@ -419,219 +459,107 @@ static void a_fetch_asks_for_no_more_than_the_window_holds(void **state)
     single_free(s);
 }
 
-static void a_fetched_batch_must_lie_between_its_final_neighbours_in_time(void **state)
-{
-    struct single *s = single_new(1, 1);
-    single_run(s, 0, 2);
-    struct batch batch = forge_batch(3, SINGLE_CLOCK_US + 2, 0, NULL);
-    fetched(s, 2, &batch);
-    assert_non_null(s->update.invalid);
-    batch.timestamp_us++;
-    fetched(s, 2, &batch);
-    assert_null(s->update.invalid);
-    single_free(s);
-}
+/* ---- certificates of stability ---- */
 
-static void a_lagging_replica_moves_on_without_the_old_checkpoints(void **state)
+static void claims_do_not_move_the_low_water_mark(void **state)
 {
     struct single *s = single_new(1, 1);
     single_run(s, 0, 4);
+    for (unsigned peer = 0; peer < 4; peer++) {
+        if (peer != 1)
+            single_status(s, peer, 40, 40, 36);
+    }
     assert_int_equal(single_info(s).stable, 0);
-    single_status(s, 2, 40, 40, 36);
-    assert_int_equal(single_info(s).stable, 0); /* one may lie */
-    single_status(s, 3, 40, 40, 32);
-    assert_int_equal(single_info(s).stable, 4); /* its own newest, not more */
+    assert_null(single_record_of(s, PBFT_RECORD_STATE));
+    single_free(s);
+}
+
+static void stable_from(
+    struct single *s, uint64_t seq, const uint8_t digest[static DIGEST_BYTES], uint32_t signers)
+{
+    forge_stable(&s->out, seq, digest, signers);
+    single_message(s, 3, MESSAGE_STABLE);
+}
+
+static void a_certificate_of_2f_plus_1_moves_the_low_water_mark(void **state)
+{
+    struct single *s = single_new(1, 1);
+    single_run(s, 0, 4);
+    uint8_t digest[DIGEST_BYTES];
+    own_digest(s, digest);
+    stable_from(s, 4, digest, 0xd);
+    assert_null(s->update.invalid);
+    assert_int_equal(single_info(s).stable, 4);
     assert_non_null(single_record_of(s, PBFT_RECORD_STATE));
     single_free(s);
 }
 
-/* ---- restart ---- */
-
-static void copy_record(struct buffer *to, const struct single *s, enum pbft_record_type type)
-{
-    const struct pbft_record *record = single_record_of(s, type);
-    assert_non_null(record);
-    buffer_clear(to);
-    put_raw(to, record->value.data, record->value.size);
-}
-
-static void a_restored_primary_proposes_behind_what_it_promised(void **state)
-{
-    struct single *s = single_new(0, 1);
-    struct buffer record = BUFFER_INIT(FRAME_BODY_BYTES_MAX);
-    single_ask(s, 1, 5, 1);
-    copy_record(&record, s, PBFT_RECORD_BATCH);
-    single_restart(s);
-    assert_null(pbft_restore_batch(s->core, 1, buffer_slice(&record), false));
-    single_ask(s, 1, 6, 1);
-    struct pre_prepare m;
-    assert_null(pre_prepare_decode(single_send_of(s, MESSAGE_PRE_PREPARE)->body, &m));
-    assert_int_equal(m.batch.seq, 2);
-    /* The persisted one is sent again, byte for byte, to who lacks it. */
-    single_tick(s, SINGLE_RETRANSMIT_US);
-    single_status(s, 2, 0, 0, 0);
-    assert_true(slice_equal(single_send_of(s, MESSAGE_PRE_PREPARE)->body, buffer_slice(&record)));
-    buffer_free(&record);
-    single_free(s);
-}
-
-static void a_restored_backup_keeps_its_promise(void **state)
+/* What 2f+1 signed later is final, and includes what this replica has executed. */
+static void a_later_certificate_moves_the_low_water_mark_to_the_own_newest_checkpoint(void **state)
 {
     struct single *s = single_new(1, 1);
-    struct buffer record = BUFFER_INIT(FRAME_BODY_BYTES_MAX);
-    struct batch batch = single_batch(s, 1);
-    single_pre_prepare(s, &batch);
-    copy_record(&record, s, PBFT_RECORD_BATCH);
-    single_restart(s);
-    assert_null(pbft_restore_batch(s->core, 1, buffer_slice(&record), false));
-    struct batch other = single_batch(s, 1);
-    other.timestamp_us += 5;
-    single_pre_prepare(s, &other);
-    assert_string_equal(
-        s->update.invalid, "the primary proposed two batches at one sequence number");
-    single_tick(s, SINGLE_RETRANSMIT_US);
-    single_status(s, 2, 0, 0, 0);
-    assert_int_equal(single_sent(s, MESSAGE_PREPARE), 1);
-    batch = single_batch(s, 1);
-    single_prepares(s, &batch, 1);
-    single_commits(s, &batch, 2);
-    assert_int_equal(s->update.delivery_count, 1);
-    buffer_free(&record);
-    single_free(s);
-}
-
-static void restored_final_batches_are_delivered_again(void **state)
-{
-    struct single *s = single_new(1, 1);
-    struct buffer record = BUFFER_INIT(FRAME_BODY_BYTES_MAX);
-    struct batch batch = single_batch(s, 1);
-    single_pre_prepare(s, &batch);
-    copy_record(&record, s, PBFT_RECORD_BATCH);
-    single_restart(s);
-    assert_null(pbft_restore_batch(s->core, 1, buffer_slice(&record), true));
-    single_tick(s, 0);
-    assert_int_equal(s->update.delivery_count, 1);
-    assert_int_equal(s->update.deliveries[0].requests[0].session, 5);
-    buffer_free(&record);
-    single_free(s);
-}
-
-static void a_fetched_batch_whose_final_record_was_lost_is_asked_for_again(void **state)
-{
-    struct single *s = single_new(1, 1);
-    struct buffer record = BUFFER_INIT(FRAME_BODY_BYTES_MAX);
-    struct batch batch = forge_batch(1, 77, 0, NULL);
-    fetched(s, 2, &batch);
-    fetched(s, 3, &batch);
-    copy_record(&record, s, PBFT_RECORD_BATCH);
-    single_restart(s);
-    assert_null(pbft_restore_batch(s->core, 1, buffer_slice(&record), false));
-    single_tick(s, 0);
-    assert_int_equal(s->update.delivery_count, 0);
-    single_tick(s, SINGLE_RETRANSMIT_US);
-    single_status(s, 2, 0, 0, 0);
-    assert_int_equal(single_sent(s, MESSAGE_PREPARE), 0);
-    fetched(s, 2, &batch);
-    fetched(s, 0, &batch);
-    assert_int_equal(s->update.delivery_count, 1);
-    buffer_free(&record);
-    single_free(s);
-}
-
-static void a_restored_state_has_the_replies_and_the_watermarks(void **state)
-{
-    struct single *s = single_new(1, 1);
-    struct buffer record = BUFFER_INIT(FRAME_BODY_BYTES_MAX);
-    single_run(s, 0, 4);
-    uint8_t digest[DIGEST_BYTES], again[DIGEST_BYTES];
-    own_digest(s, digest);
-    checkpoint_from(s, 2, 4, digest);
-    checkpoint_from(s, 3, 4, digest);
-    copy_record(&record, s, PBFT_RECORD_STATE);
-    single_restart(s);
-    struct slice app_state;
-    assert_null(pbft_restore_state(s->core, 4, buffer_slice(&record), &app_state));
-    assert_true(slice_equal(app_state, slice_text("state")));
-    assert_int_equal(single_info(s).executed, 4);
+    uint8_t digest[DIGEST_BYTES] = {9};
+    single_run(s, 0, 6);
+    stable_from(s, 40, digest, 0xd);
     assert_int_equal(single_info(s).stable, 4);
-    single_ask(s, 0, 5, 4);
-    assert_int_equal(s->update.reply_count, 1);
-    /* It still has its own checkpoint for others that are behind. */
+    assert_int_equal(single_info(s).executed, 6);
+    /* It passes on what it knows, not only what it has. */
     single_tick(s, SINGLE_RETRANSMIT_US);
-    single_status(s, 2, 4, 4, 0);
-    own_digest(s, again);
-    assert_memory_equal(digest, again, DIGEST_BYTES);
-    /* And goes on from there. */
-    single_run(s, 4, 5);
-    assert_int_equal(single_info(s).executed, 5);
-    buffer_free(&record);
+    single_status(s, 2, 1, 1, 0);
+    struct stable m;
+    assert_non_null(single_send_of(s, MESSAGE_STABLE));
+    assert_null(stable_decode(single_send_of(s, MESSAGE_STABLE)->body, &m));
+    assert_int_equal(m.seq, 40);
+    assert_int_equal(m.signers, 0xd);
     single_free(s);
 }
 
-static void after_a_restored_state_time_passes_until_the_executor_says_otherwise(void **state)
-{
-    struct single *s = single_new(0, 1);
-    struct buffer record = BUFFER_INIT(FRAME_BODY_BYTES_MAX);
-    for (uint64_t seq = 1; seq <= 4; seq++) {
-        struct batch batch = forge_batch(seq, SINGLE_CLOCK_US + seq, 0, NULL);
-        fetched(s, 1, &batch);
-        fetched(s, 2, &batch);
-        single_executed(s, seq, NULL, 0);
-    }
-    single_status(s, 1, 4, 4, 4);
-    single_status(s, 2, 4, 4, 4);
-    copy_record(&record, s, PBFT_RECORD_STATE);
-    single_restart(s);
-    struct slice app_state;
-    assert_null(pbft_restore_state(s->core, 4, buffer_slice(&record), &app_state));
-    single_tick(s, SINGLE_HEARTBEAT_US);
-    struct pre_prepare m;
-    assert_non_null(single_send_of(s, MESSAGE_PRE_PREPARE));
-    assert_null(pre_prepare_decode(single_send_of(s, MESSAGE_PRE_PREPARE)->body, &m));
-    assert_int_equal(m.batch.seq, 5);
-    assert_int_equal(m.batch.request_count, 0);
-    buffer_free(&record);
-    single_free(s);
-}
-
-static void records_that_do_not_fit_are_refused(void **state)
+static void a_certificate_that_proves_nothing_is_refused(void **state)
 {
     struct single *s = single_new(1, 1);
-    struct buffer b = BUFFER_INIT(FRAME_BODY_BYTES_MAX);
-    struct slice app_state;
-    put_u64(&b, 4);
-    assert_non_null(pbft_restore_state(s->core, 4, buffer_slice(&b), &app_state));
-    assert_non_null(pbft_restore_state(s->core, 5, buffer_slice(&b), &app_state));
-    single_restart(s);
-    assert_non_null(pbft_restore_batch(s->core, 1, buffer_slice(&b), true));
-    struct batch batch = single_batch(s, 17);
-    forge_pre_prepare(&b, 0, 0, &batch);
-    assert_non_null(pbft_restore_batch(s->core, 17, buffer_slice(&b), true));
-    assert_non_null(pbft_restore_batch(s->core, 16, buffer_slice(&b), true));
-    buffer_free(&b);
+    single_run(s, 0, 4);
+    uint8_t digest[DIGEST_BYTES];
+    own_digest(s, digest);
+    static const char unproved[] = "a certificate that proves no stable checkpoint";
+    stable_from(s, 4, digest, 0x9); /* two are not 2f+1 */
+    assert_string_equal(s->update.invalid, unproved);
+    stable_from(s, 6, digest, 0xd);
+    assert_string_equal(s->update.invalid, unproved);
+    stable_from(s, 4, digest, 0x1d);
+    assert_string_equal(s->update.invalid, "a certificate of unknown replicas");
+    forge_stable(&s->out, 4, digest, 0xd);
+    s->out.data[s->out.size - 1] ^= 1;
+    single_message(s, 3, MESSAGE_STABLE);
+    assert_string_equal(s->update.invalid, unproved);
+    /* A checkpoint's signature is for its own sequence number. */
+    forge_stable(&s->out, 8, digest, 0xd);
+    s->out.data[7] = 4;
+    single_message(s, 3, MESSAGE_STABLE);
+    assert_string_equal(s->update.invalid, unproved);
+    assert_int_equal(single_info(s).stable, 0);
     single_free(s);
 }
 
-static void a_primary_that_lost_its_log_does_not_contradict_itself(void **state)
+/* Whoever lied to this replica alone cannot keep it from a certificate. */
+static void what_2f_plus_1_signed_counts_more_than_what_one_said_before(void **state)
 {
-    struct single *s = single_new(0, 1);
-    single_status(s, 1, 3, 3, 0);
-    single_status(s, 2, 3, 3, 0);
-    single_ask(s, 1, 5, 1);
-    assert_int_equal(single_sent(s, MESSAGE_PRE_PREPARE), 0);
-    for (uint64_t seq = 1; seq <= 3; seq++) {
-        struct batch batch = forge_batch(seq, SINGLE_CLOCK_US + seq, 0, NULL);
-        fetched(s, 1, &batch);
-        fetched(s, 2, &batch);
-    }
-    /* two in flight: there is room once two of the three are executed */
-    for (uint64_t seq = 1; seq <= 2; seq++) {
-        assert_int_equal(single_sent(s, MESSAGE_PRE_PREPARE), 0);
-        single_executed(s, seq, NULL, 0);
-    }
-    struct pre_prepare m;
-    assert_null(pre_prepare_decode(single_send_of(s, MESSAGE_PRE_PREPARE)->body, &m));
-    assert_int_equal(m.batch.seq, 4);
+    struct single *s = single_new(1, 1);
+    uint8_t lie[DIGEST_BYTES] = {1}, digest[DIGEST_BYTES];
+    checkpoint_from(s, 2, 4, lie);
+    single_run(s, 0, 4);
+    own_digest(s, digest);
+    stable_from(s, 4, digest, 0xd);
+    assert_int_equal(single_info(s).stable, 4);
+    single_free(s);
+}
+
+static void a_certificate_of_another_state_shows_divergence(void **state)
+{
+    struct single *s = single_new(1, 1);
+    single_run(s, 0, 4);
+    uint8_t digest[DIGEST_BYTES] = {1};
+    stable_from(s, 4, digest, 0xd);
+    assert_non_null(s->update.diverged);
     single_free(s);
 }
 
@@ -660,17 +588,14 @@ int main(void)
         cmocka_unit_test(f_plus_1_equal_fetched_batches_are_final),
         cmocka_unit_test(a_fetched_batch_wins_over_what_a_faulty_primary_said),
         cmocka_unit_test(a_replica_vouches_for_what_it_fetched),
+        cmocka_unit_test(a_replica_never_sends_two_different_commits),
         cmocka_unit_test(a_fetch_asks_for_no_more_than_the_window_holds),
-        cmocka_unit_test(a_fetched_batch_must_lie_between_its_final_neighbours_in_time),
-        cmocka_unit_test(a_lagging_replica_moves_on_without_the_old_checkpoints),
-        cmocka_unit_test(a_restored_primary_proposes_behind_what_it_promised),
-        cmocka_unit_test(a_restored_backup_keeps_its_promise),
-        cmocka_unit_test(restored_final_batches_are_delivered_again),
-        cmocka_unit_test(a_fetched_batch_whose_final_record_was_lost_is_asked_for_again),
-        cmocka_unit_test(a_restored_state_has_the_replies_and_the_watermarks),
-        cmocka_unit_test(after_a_restored_state_time_passes_until_the_executor_says_otherwise),
-        cmocka_unit_test(records_that_do_not_fit_are_refused),
-        cmocka_unit_test(a_primary_that_lost_its_log_does_not_contradict_itself),
+        cmocka_unit_test(claims_do_not_move_the_low_water_mark),
+        cmocka_unit_test(a_certificate_of_2f_plus_1_moves_the_low_water_mark),
+        cmocka_unit_test(a_later_certificate_moves_the_low_water_mark_to_the_own_newest_checkpoint),
+        cmocka_unit_test(a_certificate_that_proves_nothing_is_refused),
+        cmocka_unit_test(what_2f_plus_1_signed_counts_more_than_what_one_said_before),
+        cmocka_unit_test(a_certificate_of_another_state_shows_divergence),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
  * PBFT paper), and agreed time. */
 #include "proxy/pbft/core.h"
 #include "tests/unit/pbft/forge.h"
+#include "tests/unit/pbft/forge_view.h"
 #include "tests/unit/pbft/single.h"
 
 #include <setjmp.h>
@@ -460,19 +461,31 @@ static void a_delivery_makes_stale_proposals_wait_again(void **state)
     single_free(s);
 }
 
-static void a_proposal_out_of_order_in_time_is_refused(void **state)
+/* A new view may bring batches of several old views in any order of their times. */
+static void agreed_time_grows_where_proposed_time_does_not(void **state)
+{
+    static const uint64_t proposed[] = {10, 10, 5, 20};
+    static const uint64_t agreed[] = {10, 11, 12, 20};
+    struct single *s = single_new(1, 1);
+    for (unsigned i = 0; i < 4; i++) {
+        struct batch batch = forge_batch(i + 1, SINGLE_CLOCK_US + proposed[i], 0, NULL);
+        single_agree(s, &batch);
+        assert_int_equal(s->update.delivery_count, 1);
+        assert_true(s->update.deliveries[0].batch.timestamp_us == SINGLE_CLOCK_US + proposed[i]);
+        assert_true(s->update.deliveries[0].timestamp_us == SINGLE_CLOCK_US + agreed[i]);
+        assert_true(single_info(s).timestamp_us == SINGLE_CLOCK_US + agreed[i]);
+        single_executed(s, i + 1, NULL, 0);
+    }
+    single_free(s);
+}
+
+static void a_null_batch_is_no_proposal(void **state)
 {
     struct single *s = single_new(1, 1);
-    offer(s, 1, SINGLE_CLOCK_US + 10);
-    offer(s, 3, SINGLE_CLOCK_US + 20);
-    assert_int_equal(single_sent(s, MESSAGE_PREPARE), 1);
-    offer(s, 2, SINGLE_CLOCK_US + 10);
-    assert_non_null(s->update.invalid);
-    offer(s, 2, SINGLE_CLOCK_US + 20);
-    assert_non_null(s->update.invalid);
+    offer(s, 1, 0);
+    assert_string_equal(s->update.invalid, "a null batch as a proposal");
+    assert_int_equal(s->update.persist_count, 0);
     assert_int_equal(single_sent(s, MESSAGE_PREPARE), 0);
-    offer(s, 2, SINGLE_CLOCK_US + 11);
-    assert_int_equal(single_sent(s, MESSAGE_PREPARE), 1);
     single_free(s);
 }
 
@@ -495,6 +508,136 @@ static void time_passes_by_empty_batches_while_transactions_are_open(void **stat
     single_tick(s, 2 * SINGLE_HEARTBEAT_US);
     assert_int_equal(single_sent(s, MESSAGE_PRE_PREPARE), 0);
     single_free(s);
+}
+
+/* ---- contributions to the seed ---- */
+
+static void contribute(struct single *s, unsigned replica, uint64_t number)
+{
+    forge_contribution(&s->out, replica, number);
+    single_message(s, replica, MESSAGE_CONTRIBUTION);
+}
+
+static void a_replica_contributes_with_its_heartbeat(void **state)
+{
+    struct single *s = single_new(1, 1);
+    single_tick(s, SINGLE_HEARTBEAT_US);
+    const struct pbft_send *send = single_send_of(s, MESSAGE_CONTRIBUTION);
+    assert_non_null(send);
+    assert_int_equal(send->to, PBFT_TO_ALL);
+    forge_contribution(&s->out, 1, 1);
+    assert_true(slice_equal(send->body, buffer_slice(&s->out)));
+    single_free(s);
+}
+
+static void a_batch_carries_contributions_of_f_plus_1_or_none(void **state)
+{
+    struct single *s = single_new(0, 1);
+    single_ask(s, 1, 5, 1);
+    assert_int_equal(proposal(s).batch.contribution_count, 0); /* its own would be one */
+    contribute(s, 2, 1);
+    assert_null(s->update.invalid);
+    single_ask(s, 1, 6, 1);
+    assert_int_equal(proposal(s).batch.contribution_count, 2);
+    /* Not again before these are delivered: the others could not judge the next. */
+    finish_batch(s, 1);
+    contribute(s, 2, 2);
+    contribute(s, 3, 1);
+    single_ask(s, 1, 7, 1);
+    assert_int_equal(proposal(s).batch.contribution_count, 0);
+    finish_batch(s, 2);
+    finish_batch(s, 3);
+    single_ask(s, 1, 8, 1);
+    assert_int_equal(proposal(s).batch.contribution_count, 3);
+    single_free(s);
+}
+
+/* A batch at `number` with the contributions of that number of replicas 0, 2, … */
+static struct batch contributing(
+    struct single *s, struct buffer *contributions, uint64_t number, unsigned count)
+{
+    struct batch batch = single_batch(s, number);
+    buffer_clear(contributions);
+    for (unsigned i = 0; i < count; i++) {
+        struct contribution m;
+        forge_contribution(&s->out, 2 * i, number);
+        assert_null(contribution_decode(buffer_slice(&s->out), &m));
+        contribution_put(contributions, &m);
+    }
+    batch.contribution_count = count;
+    batch.contributions = buffer_slice(contributions);
+    return batch;
+}
+
+static void a_proposal_with_too_few_contributions_is_refused(void **state)
+{
+    struct single *s = single_new(1, 1);
+    struct buffer contributions = BUFFER_INIT(4096);
+    struct batch batch = contributing(s, &contributions, 1, 1);
+    single_pre_prepare(s, &batch);
+    assert_non_null(s->update.invalid);
+    assert_int_equal(single_sent(s, MESSAGE_PREPARE), 0);
+    batch = contributing(s, &contributions, 1, 2);
+    single_pre_prepare(s, &batch);
+    assert_null(s->update.invalid);
+    assert_int_equal(single_sent(s, MESSAGE_PREPARE), 1);
+    buffer_free(&contributions);
+    single_free(s);
+}
+
+static void a_proposal_with_a_forged_contribution_is_refused(void **state)
+{
+    struct single *s = single_new(1, 1);
+    struct buffer contributions = BUFFER_INIT(4096);
+    struct batch batch = contributing(s, &contributions, 1, 2);
+    contributions.data[contributions.size - 1] ^= 1;
+    single_pre_prepare(s, &batch);
+    assert_string_equal(s->update.invalid, "a contribution with a wrong signature");
+    assert_int_equal(single_sent(s, MESSAGE_PREPARE), 0);
+    buffer_free(&contributions);
+    single_free(s);
+}
+
+static void a_second_different_contribution_is_a_lie_that_can_be_proved(void **state)
+{
+    struct single *s = single_new(0, 1);
+    contribute(s, 2, 1);
+    struct contribution m;
+    assert_null(contribution_decode(buffer_slice(&s->out), &m));
+    m.commitment[0] ^= 1;
+    struct buffer part = BUFFER_INIT(4096);
+    contribution_put_signed_part(&part, &m);
+    fake_sign_replica(2, SIGN_CONTRIBUTION, part.data, part.size, m.signature);
+    buffer_free(&part);
+    buffer_clear(&s->out);
+    contribution_encode(&s->out, &m);
+    single_message(s, 3, MESSAGE_CONTRIBUTION);
+    assert_string_equal(s->update.invalid, "contribution of another replica");
+    single_message(s, 2, MESSAGE_CONTRIBUTION);
+    assert_string_equal(s->update.invalid, "a second, different contribution");
+    assert_int_equal(s->update.evidence_count, 1);
+    assert_int_equal(s->update.evidence[0].replica, 2);
+    assert_int_equal(s->update.evidence[0].purpose, SIGN_CONTRIBUTION);
+    single_free(s);
+}
+
+/* The first ones only announce what the second ones reveal. */
+static void what_contributions_reveal_changes_the_seed(void **state)
+{
+    uint8_t seed[2][DIGEST_BYTES];
+    for (unsigned i = 0; i < 2; i++) {
+        struct single *s = single_new(1, 1);
+        struct buffer contributions = BUFFER_INIT(4096);
+        struct batch batch = contributing(s, &contributions, 1, 2);
+        single_agree(s, &batch);
+        batch = contributing(s, &contributions, 2, 2 * i);
+        single_agree(s, &batch);
+        assert_int_equal(s->update.delivery_count, 1);
+        memcpy(seed[i], s->update.deliveries[0].seed, DIGEST_BYTES);
+        buffer_free(&contributions);
+        single_free(s);
+    }
+    assert_memory_not_equal(seed[0], seed[1], DIGEST_BYTES);
 }
 
 int main(void)
@@ -525,8 +668,15 @@ int main(void)
         cmocka_unit_test(a_stale_proposal_for_which_f_plus_1_vouch_is_accepted),
         cmocka_unit_test(a_stale_proposal_is_accepted_when_nothing_better_comes),
         cmocka_unit_test(a_delivery_makes_stale_proposals_wait_again),
-        cmocka_unit_test(a_proposal_out_of_order_in_time_is_refused),
+        cmocka_unit_test(agreed_time_grows_where_proposed_time_does_not),
+        cmocka_unit_test(a_null_batch_is_no_proposal),
         cmocka_unit_test(time_passes_by_empty_batches_while_transactions_are_open),
+        cmocka_unit_test(a_replica_contributes_with_its_heartbeat),
+        cmocka_unit_test(a_batch_carries_contributions_of_f_plus_1_or_none),
+        cmocka_unit_test(a_proposal_with_too_few_contributions_is_refused),
+        cmocka_unit_test(a_proposal_with_a_forged_contribution_is_refused),
+        cmocka_unit_test(a_second_different_contribution_is_a_lie_that_can_be_proved),
+        cmocka_unit_test(what_contributions_reveal_changes_the_seed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 #include "tests/unit/pbft/forge.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct pbft_options single_options(unsigned self, unsigned faults)
@@ -24,6 +25,7 @@ struct pbft_options single_options(unsigned self, unsigned faults)
         .clock_skew_us_max = SINGLE_SKEW_US,
         .heartbeat_us = SINGLE_HEARTBEAT_US,
         .retransmit_us = SINGLE_RETRANSMIT_US,
+        .view_change_timeout_us = SINGLE_TIMEOUT_US,
     };
 }
 
@@ -40,6 +42,7 @@ struct single *single_new_with(const struct pbft_options *options)
     buffer_init(&s->requests, FRAME_BODY_BYTES_MAX);
     s->now_us = 1;
     s->clock_us = SINGLE_CLOCK_US;
+    s->said = statements_new(options->self, 3 * options->faults + 1);
     return s;
 }
 
@@ -54,14 +57,41 @@ void single_free(struct single *s)
     pbft_free(s->core);
     buffer_free(&s->out);
     buffer_free(&s->requests);
+    disk_free(&s->disk);
+    statements_free(s->said);
     free(s);
 }
 
-void single_restart(struct single *s)
+static void renew(struct single *s)
 {
     pbft_free(s->core);
     s->core = pbft_new(&s->options);
     assert(s->core != NULL);
+}
+
+void single_restart(struct single *s)
+{
+    renew(s);
+    disk_free(&s->disk);
+    statements_free(s->said);
+    s->said = statements_new(s->options.self, 3 * s->options.faults + 1);
+}
+
+void single_crash(struct single *s)
+{
+    disk_crash(&s->disk);
+    s->options.lost_log = false;
+    renew(s);
+    struct slice app_state;
+    bool restored = disk_restore(&s->disk, s->core, &app_state);
+    assert(restored);
+}
+
+void single_lose_log(struct single *s)
+{
+    disk_free(&s->disk);
+    s->options.lost_log = true;
+    renew(s);
 }
 
 /* ---- events ---- */
@@ -72,6 +102,12 @@ static void step(struct single *s, struct pbft_event event)
     event.clock_us = s->clock_us;
     pbft_step(s->core, &event, &s->update);
     invariants_check_all(s->core);
+    disk_write(&s->disk, s->update.persist, s->update.persist_count);
+    const char *reason = statements_add_update(s->said, &s->update);
+    if (reason != NULL) {
+        fprintf(stderr, "replica %u: %s\n", s->options.self, reason);
+        abort();
+    }
 }
 
 void single_tick(struct single *s, uint64_t later_us)
@@ -132,19 +168,20 @@ struct batch single_batch(struct single *s, uint64_t seq)
 
 void single_pre_prepare(struct single *s, const struct batch *batch)
 {
-    forge_pre_prepare(&s->out, 0, 0, batch);
-    single_message(s, 0, MESSAGE_PRE_PREPARE);
+    unsigned primary = (unsigned)(s->view % (3 * s->options.faults + 1));
+    forge_pre_prepare(&s->out, primary, s->view, batch);
+    single_message(s, primary, MESSAGE_PRE_PREPARE);
 }
 
-/* From the first `count` backups that are not this one. */
 void single_prepares(struct single *s, const struct batch *batch, unsigned count)
 {
     uint8_t digest[DIGEST_BYTES];
     forge_batch_digest(batch, digest);
-    for (unsigned peer = 1; count > 0; peer++) {
-        if (peer == s->options.self)
+    unsigned primary = (unsigned)(s->view % (3 * s->options.faults + 1));
+    for (unsigned peer = 0; count > 0; peer++) {
+        if (peer == s->options.self || peer == primary)
             continue;
-        forge_prepare(&s->out, peer, 0, batch->seq, digest);
+        forge_prepare(&s->out, peer, s->view, batch->seq, digest);
         single_message(s, peer, MESSAGE_PREPARE);
         count--;
     }
@@ -157,7 +194,7 @@ void single_commits(struct single *s, const struct batch *batch, unsigned count)
     for (unsigned peer = 0; count > 0; peer++) {
         if (peer == s->options.self)
             continue;
-        forge_commit(&s->out, 0, batch->seq, digest);
+        forge_commit(&s->out, s->view, batch->seq, digest);
         single_message(s, peer, MESSAGE_COMMIT);
         count--;
     }
@@ -183,7 +220,7 @@ void single_run(struct single *s, uint64_t first, uint64_t last)
 void single_status(
     struct single *s, unsigned from, uint64_t delivered, uint64_t executed, uint64_t stable)
 {
-    forge_status(&s->out, 0, delivered, executed, stable);
+    forge_status(&s->out, s->view, delivered, executed, stable);
     single_message(s, from, MESSAGE_STATUS);
 }
 

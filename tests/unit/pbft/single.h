@@ -3,11 +3,15 @@
 #define BYZ_TESTS_PBFT_SINGLE_H
 
 #include "proxy/pbft/pbft.h"
+#include "tests/unit/pbft/disk.h"
 #include "tests/unit/pbft/fake_crypto.h"
+#include "tests/unit/pbft/statements.h"
 
 #define SINGLE_CLOCK_US UINT64_C(1700000000000000)
 #define SINGLE_RETRANSMIT_US UINT64_C(100000)
 #define SINGLE_HEARTBEAT_US UINT64_C(250000)
+/* Long: most tests are about one view. */
+#define SINGLE_TIMEOUT_US UINT64_C(3600000000)
 #define SINGLE_SKEW_US UINT64_C(1000000)
 
 struct single {
@@ -20,6 +24,9 @@ struct single {
     uint64_t now_us;
     uint64_t clock_us;
     bool more_time; /* what the executor says */
+    uint64_t view;  /* of the messages that are forged below */
+    struct disk disk;
+    struct statements *said; /* it must never contradict itself */
 };
 
 /* window 16, checkpoints every 4, batches of at most 4 requests, 2 in flight, 2 sessions. */
@@ -27,8 +34,13 @@ struct pbft_options single_options(unsigned self, unsigned faults);
 struct single *single_new(unsigned self, unsigned faults);
 struct single *single_new_with(const struct pbft_options *options);
 void single_free(struct single *s);
-/* Throws the core away and makes a new one that knows nothing. */
+/* Throws the core away and makes a new one that knows nothing. What it says from then on is judged
+ * alone: the test restores what it wants to be remembered. */
 void single_restart(struct single *s);
+/* Power fails, and the core comes back with what was flushed. It must keep its word. */
+void single_crash(struct single *s);
+/* The same, with an empty disk, which the core is told. */
+void single_lose_log(struct single *s);
 
 void single_tick(struct single *s, uint64_t later_us);
 /* Ticks as long as the core says that there is more to do now. */

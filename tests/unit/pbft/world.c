@@ -3,13 +3,13 @@
 
 #include "proxy/pbft/invariants.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define HEARTBEAT_US 250000
 #define RETRANSMIT_US 100000
+#define TIMEOUT_US 300000
 #define KEYS 4
 
 static const char *conduct_name(enum conduct conduct)
@@ -25,6 +25,10 @@ static const char *conduct_name(enum conduct conduct)
         return "liar";
     case CONDUCT_EQUIVOCATOR:
         return "equivocator";
+    case CONDUCT_AHEAD:
+        return "ahead";
+    case CONDUCT_SCHEMER:
+        return "schemer";
     case CONDUCT_INVALID:
         break;
     }
@@ -39,10 +43,12 @@ void world_fail(const struct world *w, const char *what)
             continue;
         struct pbft_info info = world_info(w, i);
         fprintf(stderr,
-            "r%u %s: delivered %llu executed %llu stable %llu pending %u in flight %u\n", i,
-            conduct_name(node->conduct), (unsigned long long)info.delivered,
-            (unsigned long long)info.executed, (unsigned long long)info.stable, info.pending,
-            info.in_flight);
+            "r%u %s: view %llu%s%s delivered %llu executed %llu stable %llu pending %u in flight "
+            "%u\n",
+            i, conduct_name(node->conduct), (unsigned long long)info.view,
+            info.active ? "" : " changing", info.suspects ? " suspects" : "",
+            (unsigned long long)info.delivered, (unsigned long long)info.executed,
+            (unsigned long long)info.stable, info.pending, info.in_flight);
     }
     fprintf(stderr, "FAILED: seed %llu, f=%u, at %llu us: %s\n",
         (unsigned long long)w->options.seed, w->options.faults, (unsigned long long)w->now_us,
@@ -58,63 +64,6 @@ uint64_t world_random(struct world *w, uint64_t below)
     x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
     x ^= x >> 31;
     return below == 0 ? x : x % below;
-}
-
-/* ---- the trace ---- */
-
-void world_trace(struct world *w, const char *format, ...)
-{
-    if (!w->options.trace)
-        return;
-    char line[512];
-    int size = snprintf(line, sizeof line, "%9.3f ", (double)w->now_us / 1000);
-    va_list arguments;
-    va_start(arguments, format);
-    size += vsnprintf(line + size, sizeof line - (size_t)size, format, arguments);
-    va_end(arguments);
-    put_raw(&w->trace, line, (size_t)size);
-    put_u8(&w->trace, '\n');
-}
-
-void world_note(struct world *w, const char *text)
-{
-    world_trace(w, "-- %s", text);
-}
-
-static void trace_send(struct world *w, unsigned from, const struct pbft_send *send)
-{
-    /* The sequence number stands behind the view in most bodies. */
-    struct reader r = reader_of(send->body);
-    uint64_t first = get_u64(&r), second = get_u64(&r);
-    bool by_view = send->type == MESSAGE_PRE_PREPARE || send->type == MESSAGE_PREPARE ||
-                   send->type == MESSAGE_COMMIT;
-    char to[8] = "*";
-    if (send->to != PBFT_TO_ALL)
-        snprintf(to, sizeof to, "r%u", send->to);
-    struct fetch fetch;
-    if (send->type == MESSAGE_FETCH && fetch_decode(send->body, &fetch) == NULL)
-        world_trace(w, "r%u -> %-2s FETCH %llu, %u batches", from, to,
-            (unsigned long long)fetch.seq, (unsigned)fetch.count);
-    else if (send->type != MESSAGE_STATUS)
-        world_trace(w, "r%u -> %-2s %s %llu", from, to, message_name((uint8_t)send->type),
-            (unsigned long long)(by_view ? second : first));
-}
-
-static const char *record_name(enum pbft_record_type type)
-{
-    switch (type) {
-    case PBFT_RECORD_BATCH:
-        return "BATCH";
-    case PBFT_RECORD_COMMITTED:
-        return "COMMITTED";
-    case PBFT_RECORD_OUTCOMES:
-        return "OUTCOMES";
-    case PBFT_RECORD_STATE:
-        return "STATE";
-    case PBFT_RECORD_INVALID:
-        break;
-    }
-    return "?";
 }
 
 /* ---- the future: a heap by time, then by order of posting ---- */
@@ -192,24 +141,6 @@ void world_transmit(
     }
 }
 
-/* ---- checkers ---- */
-
-static void check_promises(
-    struct world *w, const struct world_node *node, const struct pbft_send *send)
-{
-    if (send->type != MESSAGE_PREPARE && send->type != MESSAGE_PRE_PREPARE)
-        return;
-    struct reader r = reader_of(send->body);
-    get_u64(&r);
-    uint64_t seq = get_u64(&r);
-    uint64_t stable = 0;
-    const struct disk_record *state = disk_last(&node->disk, PBFT_RECORD_STATE);
-    if (state != NULL)
-        stable = state->seq;
-    if (seq > stable && !disk_is_flushed(&node->disk, PBFT_RECORD_BATCH, seq))
-        world_fail(w, "a promise was sent before it was flushed");
-}
-
 /* ---- replicas ---- */
 
 static void carry_out(struct world *w, unsigned replica)
@@ -217,13 +148,13 @@ static void carry_out(struct world *w, unsigned replica)
     struct world_node *node = &w->nodes[replica];
     const struct pbft_update *u = &w->update;
     for (unsigned i = 0; i < u->persist_count; i++)
-        world_trace(w, "r%u       %s %s %llu", replica, u->persist[i].durable ? "flushes" : "notes",
-            record_name(u->persist[i].type), (unsigned long long)u->persist[i].seq);
+        world_trace_record(w, replica, &u->persist[i]);
     disk_write(&node->disk, u->persist, u->persist_count);
+    if (node->conduct == CONDUCT_CORRECT)
+        world_check_promises(w, replica, u);
     for (unsigned i = 0; i < u->send_count; i++) {
-        if (node->conduct == CONDUCT_CORRECT)
-            check_promises(w, node, &u->sends[i]);
-        trace_send(w, replica, &u->sends[i]);
+        world_trace_send(w, replica, &u->sends[i]);
+        w->sent_count[u->sends[i].type]++;
         world_conduct_send(w, replica, &u->sends[i]);
     }
     for (unsigned i = 0; i < u->reply_count; i++) {
@@ -285,7 +216,7 @@ static void answer_fetch(struct world *w, unsigned replica, unsigned to, struct 
         struct buffer b = BUFFER_INIT(FRAME_BODY_BYTES_MAX);
         fetched_encode(&b, &answer);
         struct pbft_send send = {.to = to, .type = MESSAGE_BATCH, .body = buffer_slice(&b)};
-        trace_send(w, replica, &send);
+        world_trace_send(w, replica, &send);
         world_conduct_send(w, replica, &send);
         buffer_free(&b);
     }
@@ -400,9 +331,11 @@ static void start(struct world *w, unsigned replica)
         .sessions_per_client_max = 8,
         .pending_bytes_max = 2 << 20,
         .app_state_bytes_max = 64,
-        .clock_skew_us_max = 1000000,
+        .clock_skew_us_max = WORLD_SKEW_US,
         .heartbeat_us = HEARTBEAT_US,
         .retransmit_us = RETRANSMIT_US,
+        .view_change_timeout_us = TIMEOUT_US,
+        .lost_log = node->lost_log,
         .crypto = fake_crypto(&node->signer),
     };
     node->core = pbft_new(&options);
@@ -415,6 +348,7 @@ static void start(struct world *w, unsigned replica)
     node->app = (struct world_app){.hash = get_u64(&r), .count = get_u64(&r)};
     node->delivered_count = 0;
     node->executor_free_us = w->now_us;
+    node->lost_log = false;
     node->up = true;
     node->incarnation++;
 }
@@ -430,6 +364,7 @@ struct world *world_new(const struct world_options *options)
     buffer_init(&w->trace, 16 << 20);
     for (unsigned i = 0; i < w->n; i++) {
         w->nodes[i].conduct = CONDUCT_CORRECT;
+        w->nodes[i].said = statements_new(i, w->n);
         start(w, i);
     }
     return w;
@@ -440,6 +375,7 @@ void world_free(struct world *w)
     for (unsigned i = 0; i < w->n; i++) {
         pbft_free(w->nodes[i].core);
         disk_free(&w->nodes[i].disk);
+        statements_free(w->nodes[i].said);
     }
     for (size_t i = 0; i < w->heap_count; i++)
         buffer_free(&w->heap[i].bytes);
@@ -463,6 +399,16 @@ void world_restart(struct world *w, unsigned replica)
 {
     world_trace(w, "-- r%u starts again", replica);
     start(w, replica);
+}
+
+void world_lose_log(struct world *w, unsigned replica)
+{
+    struct world_node *node = &w->nodes[replica];
+    if (node->up)
+        world_fail(w, "a running replica's disk was lost");
+    world_trace(w, "-- r%u loses its disk", replica);
+    disk_free(&node->disk);
+    node->lost_log = true;
 }
 
 struct pbft_info world_info(const struct world *w, unsigned replica)

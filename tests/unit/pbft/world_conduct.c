@@ -1,8 +1,10 @@
 /* How replicas that are not correct behave: they run the same core, and what it sends is replaced.
  * They sign with their own key only. */
 #include "tests/unit/pbft/forge.h"
+#include "tests/unit/pbft/forge_view.h"
 #include "tests/unit/pbft/world.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static void to_each(struct world *w, unsigned from, const struct pbft_send *send, struct slice body)
@@ -26,7 +28,7 @@ static void send_garbage(struct world *w, unsigned from, const struct pbft_send 
     } else {
         for (uint64_t left = world_random(w, 300); left > 0; left--)
             put_u8(&b, (uint8_t)world_random(w, 256));
-        changed.type = (enum message_type)(MESSAGE_PRE_PREPARE + world_random(w, 8));
+        changed.type = (enum message_type)(MESSAGE_PRE_PREPARE + world_random(w, 14));
     }
     if (changed.type != MESSAGE_FETCH)
         to_each(w, from, &changed, buffer_slice(&b));
@@ -80,7 +82,13 @@ static void lie_in_status(struct world *w, unsigned from, const struct pbft_send
     if (status_decode(send->body, &m) != NULL)
         world_fail(w, "a core sent a malformed status");
     struct buffer b = BUFFER_INIT(4096);
-    forge_status(&b, m.view, m.delivered + 1000, m.executed + 900, m.stable + 800);
+    m.view += world_random(w, 3);
+    m.suspects = world_random(w, 2) == 0;
+    m.active = world_random(w, 2) == 0;
+    m.delivered += 1000;
+    m.executed += 900;
+    m.stable += 800;
+    forge_status_of(&b, &m);
     to_each(w, from, send, buffer_slice(&b));
     buffer_free(&b);
 }
@@ -99,7 +107,7 @@ static void lie_in_batch(struct world *w, unsigned from, const struct pbft_send 
 
 static void send_lie(struct world *w, unsigned from, const struct pbft_send *send)
 {
-    if (send->type != MESSAGE_STATUS)
+    if (send->type != MESSAGE_STATUS && send->type != MESSAGE_CONTRIBUTION)
         world_trace(w, "r%u       lies in this %s", from, message_name((uint8_t)send->type));
     if (send->type == MESSAGE_PREPARE)
         lie_in_prepare(w, from, send);
@@ -111,6 +119,108 @@ static void send_lie(struct world *w, unsigned from, const struct pbft_send *sen
         lie_in_status(w, from, send);
     else if (send->type == MESSAGE_BATCH)
         lie_in_batch(w, from, send);
+}
+
+/* ---- lies in view changes ---- */
+
+/* Shows the first certificates only, or one that is forged, or goes further than anybody. */
+static void scheme_in_view_change(struct world *w, unsigned from, const struct pbft_send *send)
+{
+    struct view_change m;
+    if (view_change_decode(send->body, &m) != NULL)
+        world_fail(w, "a core sent a malformed view change");
+    if (m.replica != from) {
+        to_each(w, from, send, send->body);
+        return;
+    }
+    struct forged_change change = {
+        .replica = from, .view = m.view + (world_random(w, 4) == 0 ? world_random(w, 5) : 0)};
+    uint8_t digest[DIGEST_BYTES];
+    memset(digest, (int)world_random(w, 256), sizeof digest);
+    if (world_random(w, 2) == 0) {
+        forge_add_proof(
+            &change, w->n, 0, 1 + world_random(w, 40), digest, (1u << 2 * w->options.faults) - 1);
+        change.proofs.data[change.proofs.size - 1] ^= 1;
+    }
+    struct buffer b = BUFFER_INIT(FRAME_BODY_BYTES_MAX);
+    forge_view_change(&b, &change);
+    for (unsigned to = 0; to < w->n; to++) {
+        if (to != from && (send->to == PBFT_TO_ALL || send->to == to))
+            world_transmit(
+                w, from, to, send->type, world_random(w, 2) == 0 ? buffer_slice(&b) : send->body);
+    }
+    buffer_free(&b);
+}
+
+/* As primary: something else than what follows from the view changes. */
+static void scheme_in_new_view(struct world *w, unsigned from, const struct pbft_send *send)
+{
+    struct new_view m;
+    if (new_view_decode(send->body, &m) != NULL)
+        world_fail(w, "a core sent a malformed new view");
+    if (m.view % w->n != from || world_random(w, 3) == 0) {
+        to_each(w, from, send, send->body);
+        return;
+    }
+    struct forged_new_view *forged = calloc(1, sizeof *forged);
+    if (forged == NULL)
+        world_fail(w, "out of memory");
+    forged->primary = from;
+    forged->view = m.view;
+    forged->senders = m.senders;
+    forged->low = m.low;
+    for (unsigned i = 0, next = 0; i < w->n; i++) {
+        if ((m.senders >> i & 1) != 0)
+            memcpy(forged->digests[i], m.digests.data + DIGEST_BYTES * next++, DIGEST_BYTES);
+    }
+    for (uint32_t i = 0; i < m.carried_count; i++)
+        forge_add_null(forged);
+    struct buffer b = BUFFER_INIT(FRAME_BODY_BYTES_MAX);
+    forge_new_view(&b, forged);
+    free(forged);
+    for (unsigned to = 0; to < w->n; to++) {
+        if (to != from && (send->to == PBFT_TO_ALL || send->to == to))
+            world_transmit(
+                w, from, to, send->type, world_random(w, 2) == 0 ? buffer_slice(&b) : send->body);
+    }
+    buffer_free(&b);
+}
+
+static void scheme(struct world *w, unsigned from, const struct pbft_send *send)
+{
+    if (send->type == MESSAGE_VIEW_CHANGE)
+        scheme_in_view_change(w, from, send);
+    else if (send->type == MESSAGE_NEW_VIEW)
+        scheme_in_new_view(w, from, send);
+    else if (send->type == MESSAGE_STATUS) {
+        struct status m;
+        if (status_decode(send->body, &m) != NULL)
+            world_fail(w, "a core sent a malformed status");
+        m.suspects = true;
+        struct buffer b = BUFFER_INIT(4096);
+        forge_status_of(&b, &m);
+        to_each(w, from, send, buffer_slice(&b));
+        buffer_free(&b);
+    } else
+        to_each(w, from, send, send->body);
+}
+
+/* ---- a primary whose clock is wrong ---- */
+
+#define AHEAD_US UINT64_C(3600000000)
+
+static void run_ahead(struct world *w, unsigned from, const struct pbft_send *send)
+{
+    struct pre_prepare m;
+    if (send->type != MESSAGE_PRE_PREPARE || pre_prepare_decode(send->body, &m) != NULL) {
+        to_each(w, from, send, send->body);
+        return;
+    }
+    struct buffer b = BUFFER_INIT(FRAME_BODY_BYTES_MAX);
+    m.batch.timestamp_us += AHEAD_US;
+    forge_pre_prepare(&b, from, m.view, &m.batch);
+    to_each(w, from, send, buffer_slice(&b));
+    buffer_free(&b);
 }
 
 /* ---- an equivocating primary ---- */
@@ -153,6 +263,12 @@ void world_conduct_send(struct world *w, unsigned from, const struct pbft_send *
         return;
     case CONDUCT_EQUIVOCATOR:
         equivocate(w, from, send);
+        return;
+    case CONDUCT_AHEAD:
+        run_ahead(w, from, send);
+        return;
+    case CONDUCT_SCHEMER:
+        scheme(w, from, send);
         return;
     case CONDUCT_INVALID:
         break;

@@ -44,21 +44,52 @@ static void remember_execution(struct world *w, const struct pbft_delivery *d)
     }
 }
 
-/* Agreement, on the batch and on what is skipped of it. */
+/* All that executors are told of a batch: its content, what is skipped, time and seed. */
+static void digest_of(const struct pbft_delivery *d, uint8_t ret[static DIGEST_BYTES])
+{
+    struct buffer b = BUFFER_INIT(1 << 16);
+    forge_batch_digest(&d->batch, ret);
+    put_raw(&b, ret, DIGEST_BYTES);
+    for (uint32_t i = 0; i < d->batch.request_count; i++)
+        put_bool(&b, d->skip[i]);
+    put_u64(&b, d->timestamp_us);
+    put_raw(&b, d->seed, DIGEST_BYTES);
+    put_bool(&b, d->checkpoint);
+    fake_digest(b.data, b.size, ret);
+    buffer_free(&b);
+}
+
+/* Agreed time grows, and is not ahead of all clocks. */
+static void check_time(struct world *w, const struct pbft_delivery *d)
+{
+    uint64_t latest_us = 0;
+    for (unsigned i = 0; i < w->n; i++) {
+        uint64_t clock_us = WORLD_CLOCK_US + w->now_us + w->nodes[i].clock_offset_us;
+        if (clock_us > latest_us)
+            latest_us = clock_us;
+    }
+    if (d->timestamp_us <= w->agreed_us)
+        world_fail(w, "agreed time did not grow");
+    if (d->timestamp_us > latest_us + WORLD_SKEW_US)
+        world_fail(w, "agreed time is ahead of all clocks");
+    w->agreed_us = d->timestamp_us;
+}
+
+/* Agreement, on all of it. */
 static void check_agreement(struct world *w, const struct pbft_delivery *d)
 {
     uint64_t seq = d->batch.seq;
     if (seq >= WORLD_SEQ_MAX)
         world_fail(w, "the world is too small");
     uint8_t digest[DIGEST_BYTES];
-    forge_batch_digest(&d->batch, digest);
-    for (uint32_t i = 0; i < d->batch.request_count; i++)
-        digest[i % DIGEST_BYTES] ^= d->skip[i] ? (uint8_t)(i + 1) : 0;
+    digest_of(d, digest);
     if (!w->is_agreed[seq]) {
         if (seq > 1 && !w->is_agreed[seq - 1])
             world_fail(w, "a gap was delivered over");
         w->is_agreed[seq] = true;
         memcpy(w->agreed[seq], digest, DIGEST_BYTES);
+        w->contributed += d->batch.contribution_count > 0;
+        check_time(w, d);
         remember_execution(w, d);
     }
     if (memcmp(w->agreed[seq], digest, DIGEST_BYTES) != 0)
@@ -85,7 +116,7 @@ void world_execute(struct world *w, unsigned replica, const struct pbft_delivery
     if (node->conduct == CONDUCT_CORRECT)
         check_agreement(w, d);
     struct buffer results = BUFFER_INIT(BATCH_REQUESTS_MAX * 16);
-    node->app.hash = combine(node->app.hash, d->batch.timestamp_us);
+    node->app.hash = combine(node->app.hash, d->timestamp_us);
     for (uint32_t i = 0; i < d->batch.request_count; i++) {
         if (d->skip[i]) {
             put_bytes(&results, slice_of(NULL, 0));

@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include "common/birth.h"
+
 struct fixture {
     char directory[64];
     struct store *store;
@@ -28,7 +30,7 @@ static int setup(void **state)
     buffer_init(&f->record, FRAME_BODY_BYTES_MAX);
     buffer_init(&f->out, FRAME_BODY_BYTES_MAX);
     *state = f;
-    if (!mkdtemp(f->directory))
+    if (!mkdtemp(f->directory) || !birth_mark(f->directory, BIRTH_NEW, error, sizeof error))
         return -1;
     f->store = store_open(f->directory, cluster, 0, 16u << 20, error, sizeof error);
     return f->store ? 0 : -1;
@@ -172,8 +174,11 @@ static void test_a_delivery_comes_back_from_the_log(void **state)
     static struct deliveries deliveries;
     static struct delivery_memory memory;
     static const bool skip[] = {false, true, false};
-    struct pbft_delivery given = {
-        .batch = {.seq = 9, .request_count = 3}, .skip = skip, .checkpoint = true};
+    struct pbft_delivery given = {.batch = {.seq = 9, .request_count = 3},
+        .timestamp_us = 77,
+        .seed = {5, 6},
+        .skip = skip,
+        .checkpoint = true};
     struct pbft_delivery got;
     deliveries = (struct deliveries){0};
     assert_null(deliveries_next(&deliveries));
@@ -181,6 +186,9 @@ static void test_a_delivery_comes_back_from_the_log(void **state)
     const struct waiting *waiting = deliveries_next(&deliveries);
     assert_null(delivery_from_record(waiting, batch_record(f, 9, 3), &memory, &got));
     assert_int_equal(got.batch.seq, 9);
+    assert_int_equal(got.timestamp_us, 77); /* agreed: not the proposed one of the record */
+    assert_int_not_equal(got.batch.timestamp_us, 77);
+    assert_memory_equal(got.seed, given.seed, DIGEST_BYTES);
     assert_true(got.checkpoint);
     assert_int_equal(got.requests[2].number, 3);
     assert_false(got.skip[0]);

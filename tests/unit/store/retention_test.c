@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "common/birth.h"
+
 #define MAP_MIB 64
 #define WINDOW 16
 #define INTERVAL 8
@@ -32,7 +34,7 @@ static int setup(void **state)
     f->config.checkpoint_interval = INTERVAL;
     f->config.log_batches_max = 1000000;
     snprintf(f->directory, sizeof f->directory, "/tmp/byz-retention-XXXXXX");
-    if (!mkdtemp(f->directory))
+    if (!mkdtemp(f->directory) || !birth_mark(f->directory, BIRTH_NEW, error, sizeof error))
         return -1;
     f->store = store_open(f->directory, cluster, 1, MAP_MIB << 20, error, sizeof error);
     return f->store ? 0 : -1;
@@ -131,14 +133,43 @@ static void test_beyond_the_number_they_go(void **state)
     assert_int_equal(store_first(f->store, PBFT_RECORD_STATE), 288);
 }
 
+static void test_certificates_go_with_the_checkpoint(void **state)
+{
+    struct fixture *f = *state;
+    for (uint64_t seq = 1; seq <= 100; seq++) {
+        struct pbft_record records[] = {
+            {.type = PBFT_RECORD_PREPARED, .seq = seq, .value = slice_of(f->bytes, 100)},
+            {.type = PBFT_RECORD_APART, .seq = seq, .value = slice_of(f->bytes, 100)}};
+        agree(f, seq, 100);
+        assert_true(store_write(f->store, records, 2, false));
+    }
+    uint64_t state_seq = store_last(f->store, PBFT_RECORD_STATE);
+    assert_in_range(state_seq, 90, 100);
+    (void)retention_apply(f->store, &f->config, 100);
+    assert_int_equal(store_first(f->store, PBFT_RECORD_PREPARED), state_seq);
+    assert_int_equal(store_first(f->store, PBFT_RECORD_APART), state_seq);
+    assert_int_equal(store_last(f->store, PBFT_RECORD_PREPARED), 100);
+    assert_int_equal(store_first(f->store, PBFT_RECORD_BATCH), 1);
+}
+
+static void the_smallest_store_holds_the_largest_window(void **state)
+{
+    struct config config = {.window = 1024, .batch_bytes_max = 2 << 20};
+    assert_true(retention_store_bytes_min(&config, 0) > (size_t)4 * 1024 * (2 << 20));
+    size_t with_state = retention_store_bytes_min(&config, 1000000);
+    assert_true(with_state > retention_store_bytes_min(&config, 0) + 3000000);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_smallest_store_holds_the_largest_window),
         TEST(test_large_batches_do_not_fill_the_store),
         TEST(test_small_batches_make_room_for_large_ones),
         TEST(test_what_must_stay_stays),
         TEST(test_beyond_the_number_they_go),
+        TEST(test_certificates_go_with_the_checkpoint),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,6 +16,8 @@
 
 #include <cmocka.h>
 
+#include "common/birth.h"
+
 #define MAP_BYTES (64u << 20)
 
 struct fixture {
@@ -36,10 +38,11 @@ static struct store *open_store(struct fixture *f)
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
+    char error[256];
     snprintf(f->directory, sizeof f->directory, "/tmp/byz-store-XXXXXX");
     memset(f->cluster, 0xc1, sizeof f->cluster);
     *state = f;
-    if (!mkdtemp(f->directory))
+    if (!mkdtemp(f->directory) || !birth_mark(f->directory, BIRTH_NEW, error, sizeof error))
         return -1;
     f->store = open_store(f);
     return f->store ? 0 : -1;
@@ -191,6 +194,27 @@ static void test_prune_one_type(void **state)
     assert_record(f->store, PBFT_RECORD_BATCH, 60, "batch");
 }
 
+/* What is kept under other keys than sequence numbers must not go with them. */
+static void test_permanent_records_stay(void **state)
+{
+    struct fixture *f = *state;
+    struct slice value;
+    put(f->store, PBFT_RECORD_PREPARED, 7, "certificate", false);
+    put(f->store, PBFT_RECORD_APART, 7, "its batch", false);
+    put(f->store, PBFT_RECORD_VIEW, 1, "view", false);
+    put(f->store, PBFT_RECORD_VIEW_CHANGE, 3, "view change", false);
+    put(f->store, PBFT_RECORD_NEW_VIEW, 1, "new view", false);
+    put(f->store, PBFT_RECORD_SILENCE, 1, "silence", true);
+    assert_false(store_prune(f->store, 1000));
+    reopen(f);
+    assert_int_equal(store_read(f->store, PBFT_RECORD_PREPARED, 7, &value), 0);
+    assert_int_equal(store_read(f->store, PBFT_RECORD_APART, 7, &value), 0);
+    assert_record(f->store, PBFT_RECORD_VIEW, 1, "view");
+    assert_record(f->store, PBFT_RECORD_VIEW_CHANGE, 3, "view change");
+    assert_record(f->store, PBFT_RECORD_NEW_VIEW, 1, "new view");
+    assert_record(f->store, PBFT_RECORD_SILENCE, 1, "silence");
+}
+
 /* Changes one byte of a stored record with LMDB itself, as a bad disk would. */
 static void flip_byte(struct fixture *f, uint8_t type, uint64_t seq, size_t offset)
 {
@@ -340,6 +364,7 @@ int main(void)
         TEST(test_first_and_last_of_each_type),
         TEST(test_prune),
         TEST(test_prune_one_type),
+        TEST(test_permanent_records_stay),
         TEST(test_damage_is_recognised),
         TEST(test_a_damaged_owner_is_refused),
         TEST(test_other_owners_are_refused),
