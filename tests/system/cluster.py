@@ -140,8 +140,13 @@ class Cluster:
 
     def wait_same(self, sql, expected, seconds=20):
         """Every replica comes to answer this."""
-        wait_until(lambda: self.psql_all(sql) == [expected] * self.count, seconds,
-                   f"{sql} = {expected} everywhere, not {self.psql_all(sql)}")
+        def same():
+            try:
+                return self.psql_all(sql) == [expected] * self.count
+            except subprocess.CalledProcessError:  # a table that is not there yet
+                return False
+
+        wait_until(same, seconds, f"{sql} = {expected} everywhere")
 
     def status(self, replica):
         """The replica's own words, as a dictionary; {} if it does not answer."""

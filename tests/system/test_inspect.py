@@ -11,8 +11,9 @@ import pytest
 from cluster import BINDIR, wait_until
 
 LIMITS = ("statement_timeout_ms=8000", "transaction_timeout_ms=20000")
-RELATIONS = ("applied", "clients", "commits", "digests", "identity", "replicas", "report",
-             "reported", "settings", "status", "suspicions", "transactions")
+RELATIONS = ("allowed_functions", "applied", "authority", "clients", "commits", "digests",
+             "identity", "replicas", "report", "reported", "sequence_positions", "settings",
+             "status", "suspicions", "transactions")
 EVERYBODY = range(4)
 
 

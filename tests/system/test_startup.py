@@ -9,13 +9,17 @@ import pytest
 from cluster import BUILD, Cluster, wait_until
 
 
-def proxy(cluster, replica, *, database_of=None, key_of=None, config=None, number=None):
+def proxy(cluster, replica, *, database_of=None, key_of=None, config=None, number=None,
+          mark="NEW"):
     """Runs a proxy in the foreground until it ends: (exit code, what it said)."""
     database_of = replica if database_of is None else database_of
     key_of = replica if key_of is None else key_of
     store = os.path.join(cluster.folder, "store")
     shutil.rmtree(store, ignore_errors=True)
     os.mkdir(store)
+    if mark:
+        with open(os.path.join(store, mark), "w", encoding="ascii"):
+            pass
     command = [os.path.join(BUILD, "proxy/byzproxy"),
                "--config", config or cluster.path("cluster.conf"),
                "--replica", str(replica if number is None else number),
@@ -87,6 +91,13 @@ def test_a_broken_configuration_is_refused(cluster):
     code, said = proxy(cluster, 3, config=broken)
     assert code == 2
     assert "broken.conf" in said
+
+
+@pytest.mark.usefixtures("without_proxy")
+def test_a_missing_log_is_not_taken_for_a_new_one(cluster):
+    code, text = proxy(cluster, 3, mark=None)
+    assert code == 1
+    assert "there is no durable log" in text and "--lost-log" in text
 
 
 def test_a_second_proxy_on_the_same_replica_is_refused(cluster):
