@@ -2,24 +2,34 @@
 # packages are there, and keeps root away from PostgreSQL. Try `make`.
 
 BUILD         ?= build
-BENCH_SECONDS ?= 10
-BENCH_CLIENTS ?= 1 8 32
 SECONDS       ?= 60
+STATEMENTS    ?= 20000
+SEED          ?= 1
+SEEDS         ?= 10000
 PREFIX        ?= /usr/local
 MESON_OPTIONS ?=
+
+# Empty: what tests/bench/bench says.
+bench_options := $(addprefix BENCH_,SECONDS CLIENTS WORKLOADS SYSTEMS RUNS EXPLAIN SCALE SEED)
 
 # What root builds must be readable by the user who runs PostgreSQL.
 SHELL := /bin/sh
 run   := umask 022;
 
 .DEFAULT_GOAL := help
-.PHONY: help deps configure build test demo bench format check-format sanitize tsan fuzz install clean
+.PHONY: help deps configure build test sim demo bench bench-agreement isolation determinism determinism-overhead format check-format sanitize tsan fuzz install clean
 
 help:
 	@echo "make demo           four replicas, money moved, a replica killed, a liar named (2 minutes)"
 	@echo "make test           all tests, on real PostgreSQL; ends with: N passed, N failed"
+	@echo "make sim            agreement in a hostile simulated world, and its planted bugs [SEEDS=10000]"
 	@echo "make build          the programs, below $(BUILD)/"
-	@echo "make bench          throughput against one PostgreSQL [BENCH_SECONDS=10] [BENCH_CLIENTS=\"1 8 32\"]"
+	@echo "make bench          against one PostgreSQL, synchronous replication and others [BENCH_SECONDS=10]"
+	@echo "                    [BENCH_CLIENTS=\"1 8 32\"] [BENCH_WORKLOADS=tpcb-N] [BENCH_RUNS=3]; about an hour"
+	@echo "make isolation      histories of four replicas under faults, checked [SECONDS=60]"
+	@echo "make determinism    generated SQL on four servers whose physical state differs [STATEMENTS=20000] [SEED=1]"
+	@echo "make determinism-overhead  what the PostgreSQL library costs, in processor time"
+	@echo "make bench-agreement  agreement alone, without a database; the time of a view change"
 	@echo "make sanitize       the unit tests under ASan and UBSan; tsan: the threaded ones under TSan"
 	@echo "make fuzz           every fuzz harness for a while [SECONDS=60]"
 	@echo "make format         clang-format on all sources; check-format only looks"
@@ -39,11 +49,28 @@ build: configure
 test: build
 	@$(run) /usr/bin/python3 tests/run --build $(BUILD)
 
+sim: build
+	@$(run) ninja -C $(BUILD) sim-mutants
+	@$(run) /usr/bin/python3 tests/sim/run --build $(BUILD) --seeds $(SEEDS)
+
 demo: build
 	@$(run) tests/as-user tests/demo/demo $(BUILD)
 
 bench: build
-	@$(run) BENCH_SECONDS="$(BENCH_SECONDS)" BENCH_CLIENTS="$(BENCH_CLIENTS)" tests/as-user tests/bench/bench $(BUILD)
+	@$(run) $(foreach name,$(bench_options),$(name)="$($(name))") tests/as-user tests/bench/bench $(BUILD)
+
+isolation: build
+	@$(run) tests/as-user tests/isolation/isolation $(BUILD) $(SECONDS)
+
+determinism: build
+	@$(run) tests/determinism/determinism $(BUILD)/tests/determinism/replay $(BUILD)/sql/byzantium.so "$$(pg_config --bindir)" \
+	    --statements $(STATEMENTS) --seed $(SEED)
+
+determinism-overhead: build
+	@$(run) tests/determinism/overhead $(BUILD)/sql/byzantium.so "$$(pg_config --bindir)"
+
+bench-agreement: build
+	@$(run) tests/as-user tests/agreement/bench_agreement $(BUILD)
 
 format: deps
 	@tests/style/format --fix
