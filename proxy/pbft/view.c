@@ -25,8 +25,6 @@ void view_put_signed_part(
 
 /* ---- entering ---- */
 
-/* The view changes that the NEW-VIEW names. False when one of them is not here: who has entered
- * sends them again before it sends the NEW-VIEW again. */
 bool view_find_basis(
     struct pbft *core, const struct new_view *m, struct held_change *ret[static REPLICAS_MAX])
 {

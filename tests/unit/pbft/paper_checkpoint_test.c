@@ -13,38 +13,6 @@
 
 /* ---- checkpoints ---- */
 
-static void own_digest(const struct single *s, uint8_t ret[static DIGEST_BYTES])
-{
-    struct checkpoint m;
-    const struct pbft_send *send = single_send_of(s, MESSAGE_CHECKPOINT);
-    assert_non_null(send);
-    assert_null(checkpoint_decode(send->body, &m));
-    memcpy(ret, m.digest, DIGEST_BYTES);
-}
-
-static void checkpoint_from(
-    struct single *s, unsigned peer, uint64_t seq, const uint8_t digest[static DIGEST_BYTES])
-{
-    forge_checkpoint(&s->out, peer, seq, digest);
-    single_message(s, peer, MESSAGE_CHECKPOINT);
-}
-
-/* Two others reached the same state as the one that was just executed. */
-static void make_stable(struct single *s, uint64_t seq)
-{
-    uint8_t digest[DIGEST_BYTES];
-    own_digest(s, digest);
-    for (unsigned peer = 2; peer < 4; peer++)
-        checkpoint_from(s, peer, seq, digest);
-    assert_int_equal(single_info(s).stable, seq);
-}
-
-static void fetched(struct single *s, unsigned from, const struct batch *batch)
-{
-    forge_fetched(&s->out, batch);
-    single_message(s, from, MESSAGE_BATCH);
-}
-
 static void castro_liskov_4_3_checkpoint_every_interval(void **state)
 {
     struct single *s = single_new(1, 1);
@@ -69,13 +37,13 @@ static void stable_needs(unsigned faults)
     struct single *s = single_new(1, faults);
     single_run(s, 0, 4);
     uint8_t digest[DIGEST_BYTES];
-    own_digest(s, digest);
+    single_own_digest(s, digest);
     for (unsigned peer = 2; peer < 2 * faults + 1; peer++) {
-        checkpoint_from(s, peer, 4, digest);
-        checkpoint_from(s, peer, 4, digest); /* again: not another replica */
+        single_checkpoint_from(s, peer, 4, digest);
+        single_checkpoint_from(s, peer, 4, digest); /* again: not another replica */
         assert_int_equal(single_info(s).stable, 0);
     }
-    checkpoint_from(s, 2 * faults + 1, 4, digest);
+    single_checkpoint_from(s, 2 * faults + 1, 4, digest);
     assert_int_equal(single_info(s).stable, 4);
     const struct pbft_record *record = single_record_of(s, PBFT_RECORD_STATE);
     assert_non_null(record);
@@ -94,12 +62,12 @@ static void stability_needs_the_own_execution(void **state)
     struct single *s = single_new(1, 1);
     single_run(s, 0, 4);
     uint8_t digest[DIGEST_BYTES];
-    own_digest(s, digest);
+    single_own_digest(s, digest);
     single_restart(s);
     single_run(s, 0, 3);
-    checkpoint_from(s, 0, 4, digest);
-    checkpoint_from(s, 2, 4, digest);
-    checkpoint_from(s, 3, 4, digest);
+    single_checkpoint_from(s, 0, 4, digest);
+    single_checkpoint_from(s, 2, 4, digest);
+    single_checkpoint_from(s, 3, 4, digest);
     assert_int_equal(single_info(s).stable, 0);
     single_run(s, 3, 4);
     assert_int_equal(single_info(s).stable, 4);
@@ -111,8 +79,8 @@ static void castro_liskov_4_3_checkpoint_must_be_signed_by_its_sender(void **sta
     struct single *s = single_new(1, 1);
     single_run(s, 0, 4);
     uint8_t digest[DIGEST_BYTES];
-    own_digest(s, digest);
-    checkpoint_from(s, 2, 4, digest);
+    single_own_digest(s, digest);
+    single_checkpoint_from(s, 2, 4, digest);
     forge_checkpoint(&s->out, 3, 4, digest);
     single_message(s, 0, MESSAGE_CHECKPOINT);
     assert_string_equal(s->update.invalid, "checkpoint of another replica");
@@ -127,12 +95,12 @@ static void a_second_different_checkpoint_is_a_lie(void **state)
 {
     struct single *s = single_new(1, 1);
     uint8_t digest[DIGEST_BYTES] = {1};
-    checkpoint_from(s, 2, 4, digest);
+    single_checkpoint_from(s, 2, 4, digest);
     assert_null(s->update.invalid);
     digest[0] = 2;
-    checkpoint_from(s, 2, 4, digest);
+    single_checkpoint_from(s, 2, 4, digest);
     assert_string_equal(s->update.invalid, "a second, different checkpoint");
-    checkpoint_from(s, 3, 5, digest);
+    single_checkpoint_from(s, 3, 5, digest);
     assert_string_equal(s->update.invalid, "no checkpoint at this sequence number");
     single_free(s);
 }
@@ -142,12 +110,12 @@ static void slots_up_to_a_stable_checkpoint_are_used_again(void **state)
     struct single *s = single_new(1, 1);
     single_run(s, 0, 4);
     uint8_t digest[DIGEST_BYTES];
-    own_digest(s, digest);
+    single_own_digest(s, digest);
     struct batch batch = single_batch(s, 20);
     single_pre_prepare(s, &batch);
     assert_int_equal(single_sent(s, MESSAGE_PREPARE), 0);
-    checkpoint_from(s, 2, 4, digest);
-    checkpoint_from(s, 3, 4, digest);
+    single_checkpoint_from(s, 2, 4, digest);
+    single_checkpoint_from(s, 3, 4, digest);
     batch = single_batch(s, 20);
     single_pre_prepare(s, &batch);
     assert_int_equal(single_sent(s, MESSAGE_PREPARE), 1);
@@ -163,10 +131,10 @@ static void a_replica_whose_state_2f_plus_1_others_contradict_stops(void **state
     struct single *s = single_new(1, 1);
     single_run(s, 0, 4);
     uint8_t digest[DIGEST_BYTES] = {1};
-    checkpoint_from(s, 0, 4, digest);
-    checkpoint_from(s, 2, 4, digest);
+    single_checkpoint_from(s, 0, 4, digest);
+    single_checkpoint_from(s, 2, 4, digest);
     assert_null(s->update.diverged);
-    checkpoint_from(s, 3, 4, digest);
+    single_checkpoint_from(s, 3, 4, digest);
     assert_non_null(s->update.diverged);
     struct batch batch = single_batch(s, 5);
     single_pre_prepare(s, &batch);
@@ -293,7 +261,7 @@ static void the_largest_numbers_are_harmless(void **state)
 {
     struct single *s = single_new(1, 1);
     single_run(s, 0, 4);
-    make_stable(s, 4);
+    single_make_stable(s, 4);
     single_run(s, 4, 8);
     single_status(s, 2, UINT64_MAX, UINT64_MAX, UINT64_MAX);
     assert_int_equal(s->update.send_count, 0);
@@ -303,10 +271,10 @@ static void the_largest_numbers_are_harmless(void **state)
     single_message(s, 2, MESSAGE_PREPARE);
     forge_commit(&s->out, 0, UINT64_MAX, digest);
     single_message(s, 2, MESSAGE_COMMIT);
-    checkpoint_from(s, 2, UINT64_MAX - UINT64_MAX % 4, digest);
+    single_checkpoint_from(s, 2, UINT64_MAX - UINT64_MAX % 4, digest);
     struct batch batch = forge_batch(UINT64_MAX, UINT64_MAX, 0, NULL);
     single_pre_prepare(s, &batch);
-    fetched(s, 2, &batch);
+    single_fetched(s, 2, &batch);
     assert_int_equal(s->update.persist_count, 0);
     single_free(s);
 }
@@ -372,15 +340,15 @@ static void f_plus_1_equal_fetched_batches_are_final(void **state)
 {
     struct single *s = single_new(1, 1);
     struct batch batch = forge_batch(1, 77, 0, NULL); /* old: the clock does not matter here */
-    fetched(s, 2, &batch);
-    fetched(s, 2, &batch);
+    single_fetched(s, 2, &batch);
+    single_fetched(s, 2, &batch);
     assert_int_equal(s->update.delivery_count, 0);
     struct batch other = forge_batch(1, 78, 0, NULL);
-    fetched(s, 3, &other);
+    single_fetched(s, 3, &other);
     assert_int_equal(s->update.delivery_count, 0);
-    fetched(s, 3, &batch);
+    single_fetched(s, 3, &batch);
     assert_string_equal(s->update.invalid, "a second, different final batch");
-    fetched(s, 0, &batch);
+    single_fetched(s, 0, &batch);
     assert_int_equal(s->update.delivery_count, 1);
     const struct pbft_record *record = single_record_of(s, PBFT_RECORD_BATCH);
     assert_non_null(record);
@@ -395,8 +363,8 @@ static void a_fetched_batch_wins_over_what_a_faulty_primary_said(void **state)
     struct batch batch = single_batch(s, 1);
     single_pre_prepare(s, &batch);
     struct batch final = forge_batch(1, SINGLE_CLOCK_US + 1, 0, NULL);
-    fetched(s, 2, &final);
-    fetched(s, 3, &final);
+    single_fetched(s, 2, &final);
+    single_fetched(s, 3, &final);
     assert_int_equal(s->update.delivery_count, 1);
     assert_int_equal(s->update.deliveries[0].batch.request_count, 0);
     single_free(s);
@@ -406,8 +374,8 @@ static void a_replica_vouches_for_what_it_fetched(void **state)
 {
     struct single *s = single_new(1, 1);
     struct batch batch = forge_batch(1, SINGLE_CLOCK_US, 0, NULL);
-    fetched(s, 2, &batch);
-    fetched(s, 3, &batch);
+    single_fetched(s, 2, &batch);
+    single_fetched(s, 3, &batch);
     single_tick(s, SINGLE_RETRANSMIT_US);
     single_status(s, 2, 0, 0, 0);
     assert_int_equal(single_sent(s, MESSAGE_PREPARE), 1);
@@ -424,8 +392,8 @@ static void a_replica_never_sends_two_different_commits(void **state)
     single_prepares(s, &batch, 1);
     assert_int_equal(single_sent(s, MESSAGE_COMMIT), 1);
     struct batch final = forge_batch(1, SINGLE_CLOCK_US + 1, 0, NULL);
-    fetched(s, 2, &final);
-    fetched(s, 3, &final);
+    single_fetched(s, 2, &final);
+    single_fetched(s, 3, &final);
     assert_int_equal(s->update.delivery_count, 1);
     single_tick(s, SINGLE_RETRANSMIT_US);
     uint8_t digest[DIGEST_BYTES];
@@ -486,7 +454,7 @@ static void a_certificate_of_2f_plus_1_moves_the_low_water_mark(void **state)
     struct single *s = single_new(1, 1);
     single_run(s, 0, 4);
     uint8_t digest[DIGEST_BYTES];
-    own_digest(s, digest);
+    single_own_digest(s, digest);
     stable_from(s, 4, digest, 0xd);
     assert_null(s->update.invalid);
     assert_int_equal(single_info(s).stable, 4);
@@ -519,7 +487,7 @@ static void a_certificate_that_proves_nothing_is_refused(void **state)
     struct single *s = single_new(1, 1);
     single_run(s, 0, 4);
     uint8_t digest[DIGEST_BYTES];
-    own_digest(s, digest);
+    single_own_digest(s, digest);
     static const char unproved[] = "a certificate that proves no stable checkpoint";
     stable_from(s, 4, digest, 0x9); /* two are not 2f+1 */
     assert_string_equal(s->update.invalid, unproved);
@@ -545,9 +513,9 @@ static void what_2f_plus_1_signed_counts_more_than_what_one_said_before(void **s
 {
     struct single *s = single_new(1, 1);
     uint8_t lie[DIGEST_BYTES] = {1}, digest[DIGEST_BYTES];
-    checkpoint_from(s, 2, 4, lie);
+    single_checkpoint_from(s, 2, 4, lie);
     single_run(s, 0, 4);
-    own_digest(s, digest);
+    single_own_digest(s, digest);
     stable_from(s, 4, digest, 0xd);
     assert_int_equal(single_info(s).stable, 4);
     single_free(s);

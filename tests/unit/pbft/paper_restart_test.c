@@ -10,38 +10,6 @@
 #include <cmocka.h>
 #include <string.h>
 
-static void own_digest(const struct single *s, uint8_t ret[static DIGEST_BYTES])
-{
-    struct checkpoint m;
-    const struct pbft_send *send = single_send_of(s, MESSAGE_CHECKPOINT);
-    assert_non_null(send);
-    assert_null(checkpoint_decode(send->body, &m));
-    memcpy(ret, m.digest, DIGEST_BYTES);
-}
-
-static void checkpoint_from(
-    struct single *s, unsigned peer, uint64_t seq, const uint8_t digest[static DIGEST_BYTES])
-{
-    forge_checkpoint(&s->out, peer, seq, digest);
-    single_message(s, peer, MESSAGE_CHECKPOINT);
-}
-
-/* Two others reached the same state as the one that was just executed. */
-static void make_stable(struct single *s, uint64_t seq)
-{
-    uint8_t digest[DIGEST_BYTES];
-    own_digest(s, digest);
-    for (unsigned peer = 2; peer < 4; peer++)
-        checkpoint_from(s, peer, seq, digest);
-    assert_int_equal(single_info(s).stable, seq);
-}
-
-static void fetched(struct single *s, unsigned from, const struct batch *batch)
-{
-    forge_fetched(&s->out, batch);
-    single_message(s, from, MESSAGE_BATCH);
-}
-
 static void copy_record(struct buffer *to, const struct single *s, enum pbft_record_type type)
 {
     const struct pbft_record *record = single_record_of(s, type);
@@ -116,8 +84,8 @@ static void a_fetched_batch_whose_final_record_was_lost_is_asked_for_again(void 
     struct single *s = single_new(1, 1);
     struct buffer record = BUFFER_INIT(FRAME_BODY_BYTES_MAX);
     struct batch batch = forge_batch(1, 77, 0, NULL);
-    fetched(s, 2, &batch);
-    fetched(s, 3, &batch);
+    single_fetched(s, 2, &batch);
+    single_fetched(s, 3, &batch);
     copy_record(&record, s, PBFT_RECORD_BATCH);
     single_restart(s);
     assert_null(pbft_restore_batch(s->core, 1, buffer_slice(&record), false));
@@ -126,8 +94,8 @@ static void a_fetched_batch_whose_final_record_was_lost_is_asked_for_again(void 
     single_tick(s, SINGLE_RETRANSMIT_US);
     single_status(s, 2, 0, 0, 0);
     assert_int_equal(single_sent(s, MESSAGE_PREPARE), 0);
-    fetched(s, 2, &batch);
-    fetched(s, 0, &batch);
+    single_fetched(s, 2, &batch);
+    single_fetched(s, 0, &batch);
     assert_int_equal(s->update.delivery_count, 1);
     buffer_free(&record);
     single_free(s);
@@ -139,9 +107,9 @@ static void a_restored_state_has_the_replies_and_the_watermarks(void **state)
     struct buffer record = BUFFER_INIT(FRAME_BODY_BYTES_MAX);
     single_run(s, 0, 4);
     uint8_t digest[DIGEST_BYTES], again[DIGEST_BYTES];
-    own_digest(s, digest);
-    checkpoint_from(s, 2, 4, digest);
-    checkpoint_from(s, 3, 4, digest);
+    single_own_digest(s, digest);
+    single_checkpoint_from(s, 2, 4, digest);
+    single_checkpoint_from(s, 3, 4, digest);
     copy_record(&record, s, PBFT_RECORD_STATE);
     single_restart(s);
     struct slice app_state;
@@ -154,7 +122,7 @@ static void a_restored_state_has_the_replies_and_the_watermarks(void **state)
     /* It still has its own checkpoint for others that are behind. */
     single_tick(s, SINGLE_RETRANSMIT_US);
     single_status(s, 2, 4, 4, 0);
-    own_digest(s, again);
+    single_own_digest(s, again);
     assert_memory_equal(digest, again, DIGEST_BYTES);
     /* And goes on from there. */
     single_run(s, 4, 5);
@@ -169,11 +137,11 @@ static void after_a_restored_state_time_passes_until_the_executor_says_otherwise
     struct buffer record = BUFFER_INIT(FRAME_BODY_BYTES_MAX);
     for (uint64_t seq = 1; seq <= 4; seq++) {
         struct batch batch = forge_batch(seq, SINGLE_CLOCK_US + seq, 0, NULL);
-        fetched(s, 1, &batch);
-        fetched(s, 2, &batch);
+        single_fetched(s, 1, &batch);
+        single_fetched(s, 2, &batch);
         single_executed(s, seq, NULL, 0);
     }
-    make_stable(s, 4);
+    single_make_stable(s, 4);
     copy_record(&record, s, PBFT_RECORD_STATE);
     single_restart(s);
     struct slice app_state;
@@ -215,8 +183,8 @@ static void a_primary_that_lost_its_log_does_not_contradict_itself(void **state)
     assert_int_equal(single_sent(s, MESSAGE_PRE_PREPARE), 0);
     for (uint64_t seq = 1; seq <= 3; seq++) {
         struct batch batch = forge_batch(seq, SINGLE_CLOCK_US + seq, 0, NULL);
-        fetched(s, 1, &batch);
-        fetched(s, 2, &batch);
+        single_fetched(s, 1, &batch);
+        single_fetched(s, 2, &batch);
     }
     /* two in flight: there is room once two of the three are executed */
     for (uint64_t seq = 1; seq <= 2; seq++) {

@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct pbft_options single_options(unsigned self, unsigned faults)
 {
@@ -257,4 +258,38 @@ struct pbft_info single_info(const struct single *s)
     struct pbft_info info;
     pbft_info(s->core, &info);
     return info;
+}
+
+/* ---- checkpoints and catching up ---- */
+
+void single_own_digest(const struct single *s, uint8_t ret[static DIGEST_BYTES])
+{
+    struct checkpoint m;
+    const struct pbft_send *send = single_send_of(s, MESSAGE_CHECKPOINT);
+    assert(send != NULL);
+    const char *reason = checkpoint_decode(send->body, &m);
+    assert(reason == NULL);
+    memcpy(ret, m.digest, DIGEST_BYTES);
+}
+
+void single_checkpoint_from(
+    struct single *s, unsigned peer, uint64_t seq, const uint8_t digest[static DIGEST_BYTES])
+{
+    forge_checkpoint(&s->out, peer, seq, digest);
+    single_message(s, peer, MESSAGE_CHECKPOINT);
+}
+
+void single_make_stable(struct single *s, uint64_t seq)
+{
+    uint8_t digest[DIGEST_BYTES];
+    single_own_digest(s, digest);
+    for (unsigned peer = 2; peer < 4; peer++)
+        single_checkpoint_from(s, peer, seq, digest);
+    assert(single_info(s).stable == seq);
+}
+
+void single_fetched(struct single *s, unsigned from, const struct batch *batch)
+{
+    forge_fetched(&s->out, batch);
+    single_message(s, from, MESSAGE_BATCH);
 }

@@ -66,6 +66,17 @@ void single_run(struct single *s, uint64_t first, uint64_t last);
 void single_status(
     struct single *s, unsigned from, uint64_t delivered, uint64_t executed, uint64_t stable);
 
+/* ---- checkpoints and catching up ---- */
+
+/* Of the CHECKPOINT that the core has just sent. */
+void single_own_digest(const struct single *s, uint8_t ret[static DIGEST_BYTES]);
+void single_checkpoint_from(
+    struct single *s, unsigned peer, uint64_t seq, const uint8_t digest[static DIGEST_BYTES]);
+/* Replicas 2 and 3 reached the same state as the one that was just executed. */
+void single_make_stable(struct single *s, uint64_t seq);
+/* A peer serves a final batch from its log. */
+void single_fetched(struct single *s, unsigned from, const struct batch *batch);
+
 /* ---- looking at the update ---- */
 
 unsigned single_sent(const struct single *s, enum message_type type);
